@@ -1,0 +1,227 @@
+"""Curves over a setting: a median with its band over seeds, reference lines, panels.
+
+Every curve differs from the others in colour and in marker.
+
+Axis letters: `seeds` independent runs, `points` values of the setting.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Num
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from toymodels.plotting.canvas import (
+    margin_labels,
+    new_figure,
+    panels,
+    set_caption,
+    set_title,
+)
+from toymodels.plotting.palette import CYCLE, MARKERS, style
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One curve and its band.
+
+    Attributes:
+        label: in the legend; empty for none.
+        x: (points,) values of the setting, rising.
+        y: (points,) height; NaN leaves a gap.
+        low: (points,) lower end of the band, or None.
+        high: (points,) upper end of the band, or None.
+        dashed: a broken line without markers, for theory and controls.
+        color: index into the colour cycle; the place in the list when None.
+    """
+
+    label: str
+    x: Num[np.ndarray, " points"]
+    y: Num[np.ndarray, " points"]
+    low: Num[np.ndarray, " points"] | None = None
+    high: Num[np.ndarray, " points"] | None = None
+    dashed: bool = False
+    color: int | None = None
+
+
+def over_seeds(
+    label: str,
+    x: Num[np.ndarray, " points"],
+    samples: Num[np.ndarray, "seeds points"],
+    *,
+    band: tuple[float, float] = (0.0, 1.0),
+    color: int | None = None,
+) -> Curve:
+    """The median over seeds and the band between two quantiles, smallest to largest first.
+
+    Args:
+        label: in the legend.
+        x: values of the setting.
+        samples: one row a seed; NaN for a run without a result.
+        band: lower and upper quantile, 0 to 1.
+        color: index into the colour cycle.
+    """
+    low, middle, high = np.nanquantile(samples, [band[0], 0.5, band[1]], axis=0)
+    return Curve(label, x, middle, low, high, color=color)
+
+
+@style()
+def curve_figure(
+    curves: Sequence[Curve],
+    *,
+    xlabel: str,
+    ylabel: str,
+    title: str = "",
+    caption: str = "",
+    xscale: str = "linear",
+    yscale: str = "linear",
+    references: Mapping[str, float] | None = None,
+    xlines: Mapping[str, float] | None = None,
+    ylim: tuple[float | None, float | None] = (None, None),
+    height: float = 4.6,
+) -> Figure:
+    """Curves on one pair of axes.
+
+    Args:
+        curves: what to draw, first at the top of the legend.
+        xlabel: of the axis.
+        ylabel: of the axis.
+        title: of the figure.
+        caption: below the figure.
+        xscale: "linear", "log" or "symlog".
+        yscale: "linear", "log" or "symlog".
+        references: horizontal lines, named at the right margin.
+        xlines: vertical lines, named at the top.
+        ylim: limits of the y axis; None for automatic.
+        height: of the figure in inches.
+    """
+    figure = new_figure(height)
+    axes = figure.add_subplot()
+    draw_curves(axes, curves)
+    axes.set(xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale, ylim=ylim)
+    draw_xlines(axes, xlines or {})
+    _include(axes, references or {}, ylim)
+    named = [curve for curve in curves if curve.label]
+    if len(named) > 5:
+        figure.legend(loc="outside right center")
+    elif named:
+        axes.legend(loc="best")
+    set_title(figure, title)
+    set_caption(figure, caption)
+    margin_labels(axes, references or {})
+    return figure
+
+
+@style()
+def small_multiples(
+    curves: Mapping[str, Sequence[Curve]],
+    *,
+    xlabel: str,
+    ylabel: str,
+    title: str = "",
+    caption: str = "",
+    xscale: str = "linear",
+    yscale: str = "linear",
+    references: Mapping[str, float] | None = None,
+    columns: int = 3,
+    sharey: bool = True,
+) -> Figure:
+    """One small panel for each entry, on shared axes, with one legend for all.
+
+    Args:
+        curves: title of each panel and what to draw in it.
+        xlabel: below the lowest panels.
+        ylabel: beside the leftmost panels.
+        title: of the figure.
+        caption: below the figure.
+        xscale: "linear", "log" or "symlog".
+        yscale: "linear", "log" or "symlog".
+        references: horizontal lines in every panel, named in the last of each row.
+        columns: the most panels in a row.
+        sharey: one y axis for all.
+    """
+    columns = min(columns, len(curves))
+    figure, axes = panels(
+        len(curves), columns=columns, panel_height=2.5, sharex=True, sharey=sharey
+    )
+    columns = -(-len(curves) // -(-len(curves) // columns))
+    handles: dict = {}
+    for index, (panel, (name, lines)) in enumerate(
+        zip(axes, curves.items(), strict=True)
+    ):
+        draw_curves(panel, lines)
+        panel.set(xscale=xscale, yscale=yscale)
+        panel.set_title(name)
+        _include(panel, references or {}, (None, None))
+        if index + columns >= len(curves):
+            panel.set_xlabel(xlabel)
+            panel.tick_params(labelbottom=True)
+        if index % columns == 0:
+            panel.set_ylabel(ylabel)
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    if handles:
+        figure.legend(
+            handles.values(),
+            handles.keys(),
+            loc="outside upper left",
+            ncols=min(4, len(handles)),
+        )
+    set_title(figure, title)
+    set_caption(figure, caption)
+    for index, panel in enumerate(axes):
+        row_end = index % columns == columns - 1 or index == len(axes) - 1
+        if row_end:
+            margin_labels(panel, references or {})
+        else:
+            for value in (references or {}).values():
+                panel.axhline(value, color="#777777", lw=0.8, ls=(0, (4, 3)), zorder=1)
+    return figure
+
+
+def draw_curves(axes: Axes, curves: Sequence[Curve]) -> None:
+    """Curves with bands on given axes, without a legend."""
+    for index, curve in enumerate(curves):
+        index = index if curve.color is None else curve.color
+        color = CYCLE[index % len(CYCLE)]
+        few = len(curve.x) <= 40
+        axes.plot(
+            curve.x,
+            curve.y,
+            color=color,
+            label=curve.label or None,
+            linestyle=(0, (4, 2)) if curve.dashed else "-",
+            marker=MARKERS[index % len(MARKERS)] if few and not curve.dashed else "",
+            zorder=3,
+        )
+        if curve.low is not None and curve.high is not None:
+            axes.fill_between(
+                curve.x, curve.low, curve.high, color=color, alpha=0.18, linewidth=0
+            )
+
+
+def draw_xlines(axes: Axes, values: Mapping[str, float]) -> None:
+    """Vertical dashed lines, each named at the top of the axes."""
+    for name, value in values.items():
+        axes.axvline(value, color="#777777", linewidth=0.8, linestyle=(0, (4, 3)))
+        axes.annotate(
+            name,
+            xy=(value, 1.0),
+            xycoords=axes.get_xaxis_transform(),
+            xytext=(0, 3),
+            textcoords="offset points",
+            ha="center",
+            va="bottom",
+            size=10,
+            color="#333333",
+        )
+
+
+def _include(axes: Axes, references: Mapping[str, float], ylim: tuple) -> None:
+    """Widen automatic limits until every reference line is inside."""
+    if not references or ylim != (None, None):
+        return
+    values = [v for v in references.values() if v > 0 or axes.get_yscale() != "log"]
+    axes.plot([axes.get_xlim()[0]] * len(values), values, alpha=0.0, label=None)

@@ -1,0 +1,160 @@
+"""WᵀW as a heat map, with the bias as a column and the lengths ‖W_i‖ as bars.
+
+White is 0 in every map and the colour limits are the same on both sides of it, so equal
+colours mean equal strength of either sign. All panels of a figure share one scale.
+
+Axis letters: `panels` models, n features.
+
+References:
+    Elhage et al., Toy Models of Superposition (2022), "basic results".
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Num
+from matplotlib.axes import Axes
+from matplotlib.cm import ScalarMappable
+from matplotlib.colors import Normalize
+from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
+
+from toymodels.plotting.canvas import WIDTH, panels, set_caption, set_title
+from toymodels.plotting.palette import (
+    DIVERGING,
+    FAINT,
+    SEQUENTIAL,
+    style,
+    symmetric_norm,
+)
+
+
+@style()
+def gram_panels(
+    gram: Num[np.ndarray, "panels n n"],
+    *,
+    titles: Sequence[str],
+    title: str = "",
+    caption: str = "",
+    bias: Num[np.ndarray, "panels n"] | None = None,
+    norms: Num[np.ndarray, "panels n"] | None = None,
+    interference: Num[np.ndarray, "panels n"] | None = None,
+    gram_label: str = r"$W^\top W$ and $b$",
+    norm_label: str = r"$\|W_i\|$",
+    interference_label: str = r"interference $\sum_{j\neq i}(\hat W_i\cdot W_j)^2$",
+    limit: float | None = None,
+    interference_limit: float = 1.0,
+    columns: int = 4,
+) -> Figure:
+    """WᵀW of several models, each with its bias and the lengths of its features.
+
+    Args:
+        gram: the matrices WᵀW; features from top to bottom.
+        titles: one for each panel.
+        title: of the figure.
+        caption: below the figure.
+        bias: drawn as a column at the right of each matrix.
+        norms: lengths ‖W_i‖, drawn as horizontal bars in the rows of the matrix.
+        interference: Σ_{j≠i}(Ŵ_i·W_j)², the colour of the bars; needs `norms`.
+        gram_label: beside the colour bar of the matrices.
+        norm_label: below the bars.
+        interference_label: beside the colour bar of the bars.
+        limit: largest magnitude shown in a matrix; that of `gram` when None.
+        interference_limit: where the colour of the bars ends; larger values look equal.
+        columns: the most panels in a row.
+    """
+    columns = min(columns, len(gram))
+    # Beside a matrix of width 1 stand the bias and the bars, in the same unit.
+    across = 1.0 + 0.12 * (bias is not None) + 0.62 * (norms is not None)
+    size = min((WIDTH - 1.6) / columns / across - 0.1, 4.2)
+    figure, axes = panels(len(gram), columns=columns, panel_height=size + 0.55)
+    norm = symmetric_norm(gram, limit)
+    heat = Normalize(0.0, interference_limit)
+    longest = 1.0 if norms is None else 1.08 * max(1.0, float(np.nanmax(norms)))
+    for index, panel in enumerate(axes):
+        draw_matrix(panel, gram[index], norm=norm)
+        panel.set_title(titles[index])
+        # Insets share the height of the matrix, so bars and rows stand side by side.
+        right = 1.04
+        if bias is not None:
+            column = panel.inset_axes((right, 0.0, 0.07, 1.0))
+            draw_matrix(column, bias[index][:, None], norm=norm, aspect="auto")
+            column.set_xlabel("$b$")
+            right += 0.12
+        if norms is not None:
+            bars = panel.inset_axes((right, 0.0, 0.5, 1.0))
+            values = None if interference is None else interference[index]
+            draw_norms(bars, norms[index], interference=values, norm=heat)
+            bars.set_xlim(0, longest)
+            bars.set_xlabel(norm_label)
+    figure.colorbar(
+        ScalarMappable(norm, DIVERGING),
+        ax=axes,
+        label=gram_label,
+        shrink=0.8,
+        aspect=25,
+        pad=0.015,
+    )
+    if norms is not None and interference is not None:
+        figure.colorbar(
+            ScalarMappable(heat, SEQUENTIAL),
+            ax=axes,
+            label=interference_label,
+            shrink=0.8,
+            aspect=25,
+            extend="max" if np.nanmax(interference) > interference_limit else "neither",
+            pad=0.015,
+        )
+    set_title(figure, title)
+    set_caption(figure, caption)
+    return figure
+
+
+def draw_matrix(
+    axes: Axes,
+    matrix: Num[np.ndarray, "rows columns"],
+    *,
+    norm: Normalize | None = None,
+    aspect: str = "equal",
+) -> AxesImage:
+    """A signed matrix on given axes, red above 0 and blue below, without ticks.
+
+    Args:
+        axes: where to draw.
+        matrix: first row at the top.
+        norm: colour scale; symmetric about 0 over the matrix when None.
+        aspect: "equal" for square cells, "auto" to fill the axes.
+    """
+    image = axes.imshow(
+        matrix, cmap=DIVERGING, norm=norm or symmetric_norm(matrix), aspect=aspect
+    )
+    axes.set(xticks=[], yticks=[])
+    axes.spines[:].set(visible=True, color=FAINT)
+    return image
+
+
+def draw_norms(
+    axes: Axes,
+    norms: Num[np.ndarray, " n"],
+    *,
+    interference: Num[np.ndarray, " n"] | None = None,
+    norm: Normalize | None = None,
+) -> None:
+    """Lengths as horizontal bars from the first feature at the top.
+
+    Args:
+        axes: where to draw.
+        norms: ‖W_i‖, at least 0.
+        interference: colour of the bars.
+        norm: colour scale of the interference, 0 to 1 when None.
+    """
+    n = len(norms)
+    colors = SEQUENTIAL(0.0)
+    if interference is not None:
+        colors = SEQUENTIAL((norm or Normalize(0.0, 1.0))(interference))
+    axes.barh(np.arange(n), norms, height=0.86 if n <= 40 else 1.0, color=colors)
+    axes.axvline(1.0, color="#888888", linewidth=0.8, linestyle=(0, (3, 2)))
+    axes.set_ylim(n - 0.5, -0.5)
+    axes.set_yticks([])
+    axes.set_xticks([0, 1])
+    axes.spines["left"].set_color(FAINT)
