@@ -1,6 +1,47 @@
-"""Distributions of sparse features: the world that a toy model sees."""
+"""Distributions of sparse features: the world that a toy model sees.
 
-from toymodels.features.base import FeatureDistribution, LabelledSamples
+`FeatureDistribution` says in its docstring how to write a new one.
+"""
+
+from toymodels.features.base import (
+    FeatureDistribution,
+    LabelledSamples,
+    Leaf,
+    child,
+    exact,
+    feature_distribution,
+    leaf,
+)
+from toymodels.features.concatenated import Concatenated
+from toymodels.features.copula import CopulaFeatures
+from toymodels.features.exactly_k import ExactlyK
+from toymodels.features.groups import AnticorrelatedGroup, CorrelatedGroup
 from toymodels.features.independent import IndependentFeatures
+from toymodels.features.noisy import NoisyFeatures
+from toymodels.features.probabilities import (
+    geometric_probability,
+    power_law_probability,
+)
+from toymodels.features.repeated_point import RepeatedPoint
+from toymodels.features.unit_norm import UnitNorm
 
-__all__ = ["FeatureDistribution", "IndependentFeatures", "LabelledSamples"]
+__all__ = [
+    "AnticorrelatedGroup",
+    "Concatenated",
+    "CopulaFeatures",
+    "CorrelatedGroup",
+    "ExactlyK",
+    "FeatureDistribution",
+    "IndependentFeatures",
+    "LabelledSamples",
+    "Leaf",
+    "NoisyFeatures",
+    "RepeatedPoint",
+    "UnitNorm",
+    "child",
+    "exact",
+    "feature_distribution",
+    "geometric_probability",
+    "leaf",
+    "power_law_probability",
+]

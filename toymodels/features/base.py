@@ -150,7 +150,7 @@ class FeatureDistribution(abc.ABC):
 
     @abc.abstractmethod
     def activity(self) -> Float64[np.ndarray, "*members n"]:
-        """Exact P(x ≠ 0), feature by feature."""
+        """Exact P(feature is switched on); that is P(x ≠ 0), unless noise was added."""
 
     def sample(self, key: PRNGKeyArray, batch: int) -> Float[Array, "n batch"]:
         """Draw `batch` samples of one distribution; under jit the labels cost nothing.
