@@ -1,0 +1,24 @@
+"""Making a trained ensemble: settings in, `Run` out."""
+
+from toymodels.training.memory import check_memory as check_memory
+from toymodels.training.memory import estimate_bytes as estimate_bytes
+from toymodels.training.objective import Objective as Objective
+from toymodels.training.optimiser import Optimiser as Optimiser
+from toymodels.training.optimiser import Preset as Preset
+from toymodels.training.optimiser import preset as preset
+from toymodels.training.run import ChunkReport as ChunkReport
+from toymodels.training.run import DivergedWarning as DivergedWarning
+from toymodels.training.run import History as History
+from toymodels.training.run import Run as Run
+from toymodels.training.run import Snapshots as Snapshots
+from toymodels.training.run import finish as finish
+from toymodels.training.run import run_chunks as run_chunks
+from toymodels.training.run import train as train
+from toymodels.training.spec import TrainSpec as TrainSpec
+from toymodels.training.spec import linear_steps as linear_steps
+from toymodels.training.spec import log_spaced_steps as log_spaced_steps
+from toymodels.training.state import TrainState as TrainState
+from toymodels.training.status import BUDGET_SPENT as BUDGET_SPENT
+from toymodels.training.status import CONVERGED as CONVERGED
+from toymodels.training.status import NON_FINITE as NON_FINITE
+from toymodels.training.status import STATUS_NAMES as STATUS_NAMES

@@ -1,0 +1,81 @@
+"""What a model is trained to do: target, loss exponent, convention (S0.3).
+
+    sum       mean over samples of   Σ_i I_i |t_i − x̂_i|^q
+    mean      the same, divided by n
+    relative  the same, divided by its value for the all-zero prediction
+
+The convention changes the scale of the gradient against weight decay, so a run records
+which one it used.
+
+Axis letters: n features, batch samples (as columns); q loss exponent, I importance.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float
+
+from toymodels.config import check_choice, check_range, settings
+
+TARGETS: dict[str, Callable] = {
+    "identity": lambda x: x,
+    "abs": jnp.abs,
+    "relu": jax.nn.relu,
+    "x_plus_relu": lambda x: x + jax.nn.relu(x),
+}
+CONVENTIONS = ("sum", "mean", "relative")
+
+
+@settings
+class Objective:
+    """The loss of a batch.
+
+    Args:
+        kind: "sum", "mean" (over features as well, as in the original notebook) or
+            "relative".
+        exponent: q ≥ 1 of |t − x̂|^q.
+        target: t as a function of x: "identity", "abs", "relu" or "x_plus_relu".
+    """
+
+    kind: str = "sum"
+    exponent: float = 2.0
+    target: str = "identity"
+
+    def __post_init__(self):
+        check_choice("kind", self.kind, CONVENTIONS)
+        check_choice("target", self.target, TARGETS)
+        check_range("exponent", self.exponent, low=1.0, hint="exponent=2")
+
+    def targets(self, x: Float[Array, "n batch"]) -> Float[Array, "n batch"]:
+        """What the output should be, for each sample."""
+        return TARGETS[self.target](x)
+
+    def per_sample(
+        self,
+        x: Float[Array, "n batch"],
+        output: Float[Array, "n batch"],
+        importance: Float[Array, " n"],
+    ) -> Float[Array, " batch"]:
+        """Σ_i I_i |t_i − x̂_i|^q of each sample, whatever the convention."""
+        weighted = importance[:, None] * self._power(self.targets(x) - output)
+        return weighted.sum(axis=0)
+
+    def loss(
+        self,
+        x: Float[Array, "n batch"],
+        output: Float[Array, "n batch"],
+        importance: Float[Array, " n"],
+    ) -> Float[Array, ""]:
+        """The loss of the batch in this convention."""
+        total = self.per_sample(x, output, importance).mean()
+        if self.kind == "mean":
+            return total / x.shape[0]
+        if self.kind == "relative":
+            zero = self.per_sample(x, jnp.zeros_like(output), importance).mean()
+            return total / jnp.maximum(zero, jnp.finfo(zero.dtype).tiny)
+        return total
+
+    def _power(self, error: Float[Array, "n batch"]) -> Float[Array, "n batch"]:
+        # The square needs neither |·| nor a power, which cost more than the products.
+        return error * error if self.exponent == 2 else jnp.abs(error) ** self.exponent

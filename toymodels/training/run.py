@@ -1,0 +1,312 @@
+"""A trained ensemble, and how one is made.
+
+`run_chunks` advances a state chunk by chunk and yields a report after each: progress
+bars, streaming, checkpoints and stop requests live between chunks, never inside the
+compiled loop. `train` is `run_chunks` without looking.
+
+Axis letters: `runs` = seeds × members; `windows` of the loss history; `snaps` snapshots.
+"""
+
+import collections
+import dataclasses
+import functools
+import time
+import warnings
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+from toymodels.config import SettingsError, check_count, from_json, to_json
+from toymodels.models import Params
+from toymodels.store import Result
+from toymodels.training.memory import check_memory
+from toymodels.training.spec import TrainSpec
+from toymodels.training.state import (
+    Inputs,
+    Plan,
+    TrainState,
+    advance,
+    init,
+    inputs_of,
+    plan_of,
+    sample,
+)
+from toymodels.training.status import NON_FINITE, has_converged, run_status
+
+# A chunk is long enough to cost nothing and short enough that a progress bar moves and
+# Ctrl-C is obeyed within a second or so.
+CHUNK_STEPS = 250
+
+
+class DivergedWarning(RuntimeWarning):
+    """Some runs of an ensemble became non-finite; their `status` says which."""
+
+
+@dataclasses.dataclass(frozen=True)
+class History:
+    """Training loss, averaged over windows of steps."""
+
+    step: Int[np.ndarray, " windows"]
+    """Last step of each window."""
+    loss: Float[np.ndarray, "windows runs"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Snapshots:
+    """Parameters during training."""
+
+    step: Int[np.ndarray, " snaps"]
+    """Number of updates before each snapshot; 0 is the initial state."""
+    params: Params
+    """Each of shape (snaps, runs, …)."""
+
+
+@dataclasses.dataclass(frozen=True)
+class ChunkReport:
+    """What is known between two chunks."""
+
+    state: TrainState
+    """Resumable; used up by the next chunk, so keep a copy of what you need."""
+    step: int
+    steps: int
+    seconds: float
+    """Wall-clock time of this chunk, compilation included."""
+    loss: Float[np.ndarray, " runs"]
+    """Mean over the last completed window; NaN before the first."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A trained ensemble.
+
+    Attributes:
+        spec: what was asked for.
+        params: NumPy arrays of shape (runs, …), by name.
+        history: training loss over windows of steps.
+        snapshots: parameters at the steps that the spec names.
+        status: (runs,) 0 budget spent, 1 converged, 2 non-finite; see `status.py`.
+        status_step: (runs,) the step of the status: last step, or first failure.
+    """
+
+    spec: TrainSpec
+    params: Params
+    history: History
+    snapshots: Snapshots
+    status: Int[np.ndarray, " runs"]
+    status_step: Int[np.ndarray, " runs"]
+
+    @property
+    def runs(self) -> int:
+        """Number of models held; fewer than `spec.runs` after `select`."""
+        return len(self.status)
+
+    def by_seed(
+        self, array: Shaped[np.ndarray, "runs ..."]
+    ) -> Shaped[np.ndarray, "seeds members ..."]:
+        """An array over all runs of the spec, as (seeds, members, …)."""
+        array = np.asarray(array)
+        if len(array) != self.spec.runs:
+            raise SettingsError(
+                "array", f"{len(array)} entries", f"one for each of {self.spec.runs}"
+            )
+        return array.reshape(len(self.spec.seeds), self.spec.members, *array.shape[1:])
+
+    def final_loss(
+        self, batch: int = 16_384, seed: int = 1
+    ) -> Float[np.ndarray, " runs"]:
+        """Loss of every run of the spec on fresh samples, the same for all of them.
+
+        Args:
+            batch: samples to average over, rounded up to whole training batches.
+            seed: of the evaluation samples, which training never saw.
+
+        Returns:
+            The loss in the spec's convention; its standard error falls as 1/√batch.
+        """
+        plan, inputs = plan_of(self.spec), inputs_of(self.spec)
+        blocks = -(-check_count("batch", batch) // plan.batch)
+        key = jax.random.fold_in(jax.random.key(self.spec.seed), 2**31 + seed)
+        return np.asarray(_evaluate(plan, inputs, self._all_params(), key, blocks))
+
+    def _all_params(self) -> Params:
+        if self.runs != self.spec.runs:
+            raise SettingsError(
+                "run", f"{self.runs} selected runs", "the whole ensemble"
+            )
+        return {name: jnp.asarray(value) for name, value in self.params.items()}
+
+    def select(self, indices: Sequence[int] | np.ndarray) -> "Run":
+        """The runs at `indices`, in that order; the spec stays that of all."""
+        chosen = np.asarray(indices)
+        return dataclasses.replace(
+            self,
+            params={k: v[chosen] for k, v in self.params.items()},
+            history=dataclasses.replace(
+                self.history, loss=self.history.loss[:, chosen]
+            ),
+            snapshots=dataclasses.replace(
+                self.snapshots,
+                params={k: v[:, chosen] for k, v in self.snapshots.params.items()},
+            ),
+            status=self.status[chosen],
+            status_step=self.status_step[chosen],
+        )
+
+    def best_indices(self, batch: int = 16_384) -> Int[np.ndarray, " members"]:
+        """For each member, the run of the seed with the lowest final loss.
+
+        Non-finite runs are never chosen while a finite one exists.
+        """
+        loss = self.by_seed(self.final_loss(batch))
+        seed = np.argmin(np.where(np.isfinite(loss), loss, np.inf), axis=0)
+        return seed * self.spec.members + np.arange(self.spec.members)
+
+    def best(self, batch: int = 16_384) -> "Run":
+        """One run for each member: the best of its restarts."""
+        return self.select(self.best_indices(batch))
+
+    def to_result(self) -> Result:
+        """As named arrays and plain data, for the store."""
+        arrays = {f"params/{k}": np.asarray(v) for k, v in self.params.items()}
+        arrays |= {f"snapshots/{k}": v for k, v in self.snapshots.params.items()}
+        arrays |= {
+            "history/step": self.history.step,
+            "history/loss": self.history.loss,
+            "snapshot_step": self.snapshots.step,
+            "status": self.status,
+            "status_step": self.status_step,
+        }
+        return Result(arrays=arrays, meta={"spec": to_json(self.spec)})
+
+    @classmethod
+    def from_result(cls, result: Result) -> "Run":
+        """The inverse of `to_result`."""
+        arrays = result.arrays
+        return cls(
+            spec=from_json(result.meta["spec"]),
+            params=_with_prefix(arrays, "params/"),
+            history=History(arrays["history/step"], arrays["history/loss"]),
+            snapshots=Snapshots(
+                arrays["snapshot_step"], _with_prefix(arrays, "snapshots/")
+            ),
+            status=arrays["status"],
+            status_step=arrays["status_step"],
+        )
+
+
+def _with_prefix(arrays: dict[str, np.ndarray], prefix: str) -> Params:
+    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+
+
+@functools.partial(jax.jit, static_argnums=(0, 4))
+def _evaluate(plan: Plan, inputs: Inputs, params: Params, key: Any, blocks: int):
+    """Mean loss over `blocks` batches; every seed sees the same samples."""
+    seeds = jax.tree.leaves(inputs.features)[0].shape[0]
+    keys = jnp.broadcast_to(key, (seeds,))
+
+    def loss_of(params, x, importance):
+        return plan.objective.loss(x, plan.model.apply(params, x), importance)
+
+    def block(total, index):
+        x = sample(inputs.features, keys, index, plan.batch)
+        return total + jax.vmap(loss_of)(params, x, inputs.importance), None
+
+    runs = inputs.learning_rate.shape[0]
+    total, _ = jax.lax.scan(block, jnp.zeros(runs), jnp.arange(blocks))
+    return total / blocks
+
+
+def run_chunks(
+    spec: TrainSpec, state: TrainState | None = None, *, chunk: int = CHUNK_STEPS
+) -> Iterator[ChunkReport]:
+    """Train, and report after every chunk.
+
+    Args:
+        spec: what to train; its memory need is checked before anything runs.
+        state: where to go on; from the beginning when None.
+        chunk: steps between reports, ≥ 1. It does not change any number.
+
+    Yields:
+        A report after each chunk; stop iterating to stop training.
+    """
+    check_count("chunk", chunk)
+    check_memory(spec)
+    plan, inputs = plan_of(spec), inputs_of(spec)
+    state = init(spec) if state is None else state
+    at = int(state.step)
+    while at < spec.steps:
+        start = time.perf_counter()
+        at = min(at + chunk, spec.steps)
+        state = jax.block_until_ready(advance(plan, inputs, state, jnp.int32(at)))
+        losses = _window_losses(spec, state)[1]
+        yield ChunkReport(
+            state=state,
+            step=at,
+            steps=spec.steps,
+            seconds=time.perf_counter() - start,
+            loss=losses[-1] if len(losses) else np.full(spec.runs, np.nan, np.float32),
+        )
+        if spec.early_stop and has_converged(losses).all():
+            return
+
+
+def _window_losses(
+    spec: TrainSpec, state: TrainState
+) -> tuple[Int[np.ndarray, " windows"], Float[np.ndarray, "windows runs"]]:
+    """Last step and mean loss of every completed window."""
+    windows = min(spec.history, spec.steps)
+    edges = -(-np.arange(1, windows + 1) * spec.steps // windows)
+    complete = int(np.searchsorted(edges, int(state.step), side="right"))
+    counts = np.diff(edges, prepend=0)[:complete].astype(np.float32)
+    sums = np.asarray(state.loss_sums)[:complete]
+    return edges[:complete], sums / counts[:, None]
+
+
+def finish(spec: TrainSpec, state: TrainState) -> Run:
+    """The `Run` of a state, which may be that of an unfinished training."""
+    steps, losses = _window_losses(spec, state)
+    failed_at = np.asarray(state.failed_at)
+    status = run_status(losses, failed_at)
+    taken = sum(s <= int(state.step) for s in spec.snapshots)
+    run = Run(
+        spec=spec,
+        params={name: np.asarray(value) for name, value in state.params.items()},
+        history=History(step=steps, loss=losses),
+        snapshots=Snapshots(
+            step=np.asarray(spec.snapshots[:taken], int),
+            params={k: np.asarray(v)[:taken] for k, v in state.snapshots.items()},
+        ),
+        status=status,
+        status_step=np.where(failed_at >= 0, failed_at, int(state.step)),
+    )
+    bad = status == NON_FINITE
+    if bad.any():
+        warnings.warn(
+            f"{bad.sum()} of {len(bad)} runs became non-finite, the first at step "
+            f"{failed_at[bad].min()}; run.status names them, a smaller learning rate "
+            "may help",
+            DivergedWarning,
+            stacklevel=2,
+        )
+    return run
+
+
+def train(spec: TrainSpec) -> Run:
+    """Train the ensemble that `spec` describes.
+
+    Args:
+        spec: settings.
+
+    Returns:
+        The trained ensemble. Runs that diverged or did not converge are in it, with
+        their status.
+
+    Raises:
+        SettingsError: the ensemble does not fit into memory.
+    """
+    last = collections.deque(run_chunks(spec), maxlen=1).pop()
+    return finish(spec, last.state)

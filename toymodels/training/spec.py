@@ -1,0 +1,177 @@
+"""Everything that determines an ensemble's training, as one immutable value.
+
+An ensemble has runs = seeds × members. *Members* differ in settings that may vary inside
+one compiled program (feature probabilities, importance, learning rate, weight decay);
+*seeds* repeat all of them. Run r = (index of seed) · members + member.
+
+Runs of one seed start from the same weights and see the same underlying draws (common
+random numbers), so that members are compared pairwise and the random numbers are drawn
+once for all of them; different seeds are independent. Restarts are more seeds.
+
+Axis letters: n features; `runs` the ensemble axis.
+"""
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from toymodels.config import (
+    SettingsError,
+    canonical,
+    check_count,
+    check_length,
+    check_range,
+    content_hash,
+    settings,
+)
+from toymodels.features import FeatureDistribution
+from toymodels.models import ModelSettings
+from toymodels.training.objective import Objective
+from toymodels.training.optimiser import Optimiser
+
+
+@settings
+class TrainSpec:
+    """Settings of one ensemble.
+
+    Args:
+        model: settings of the model, shared by all runs.
+        features: the distribution of samples. Its arrays may have a leading axis of
+            `members`, or of all runs.
+        objective: target, loss exponent and convention.
+        optimiser: kind, schedule and the default learning rate and weight decay.
+        importance: I_i ≥ 0; scalar, (n,), (members, 1), (members, n) or over runs.
+        learning_rate: overrides the optimiser's; scalar, (members,) or (runs,).
+        weight_decay: likewise.
+        seeds: one integer for each repetition, or their number.
+        members: how many settings are swept; inferred from the arrays when None.
+        steps: updates.
+        batch: samples in each update, drawn afresh.
+        snapshots: increasing numbers of steps after which parameters are kept; 0 is the
+            initial state.
+        history: number of windows over which the training loss is averaged.
+        early_stop: stop when every run's loss has converged (see `status`).
+        seed: root of every random number of the ensemble.
+    """
+
+    model: ModelSettings
+    features: FeatureDistribution
+    objective: Objective = dataclasses.field(default_factory=Objective)
+    optimiser: Optimiser = dataclasses.field(default_factory=Optimiser)
+    importance: Any = 1.0
+    learning_rate: Any = None
+    weight_decay: Any = None
+    seeds: Any = 1
+    members: int | None = None
+    steps: int = 10_000
+    batch: int = 1024
+    snapshots: tuple[int, ...] = ()
+    history: int = 200
+    early_stop: bool = False
+    seed: int = 0
+
+    def __post_init__(self):
+        for name in ("steps", "batch", "history"):
+            check_count(name, getattr(self, name))
+        check_count("seed", self.seed, minimum=0)
+        if self.model.n != self.features.n:
+            raise SettingsError(
+                "features.n", self.features.n, f"the model's n = {self.model.n}"
+            )
+        self._set("seeds", self._checked_seeds())
+        n = self.model.n
+        importance = check_length("importance", self.importance, n)
+        check_range("importance", importance, low=0.0)
+        self._set("importance", np.asarray(importance, np.float32))
+        for name, open_low in (("learning_rate", True), ("weight_decay", False)):
+            value = getattr(self, name)
+            value = getattr(self.optimiser, name) if value is None else value
+            check_range(name, value, low=0.0, open_low=open_low)
+            self._set(name, np.asarray(value, np.float32))
+        self._set("members", self._checked_members())
+        self._set("snapshots", self._checked_snapshots())
+
+    # The comparison that `dataclass` generates is ambiguous for arrays.
+    def __eq__(self, other: object) -> bool:
+        return type(self) is type(other) and canonical(self) == canonical(other)
+
+    def __hash__(self) -> int:
+        return hash(content_hash(self))
+
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def _checked_seeds(self) -> tuple[int, ...]:
+        seeds = self.seeds
+        if isinstance(seeds, int | np.integer) and not isinstance(seeds, bool):
+            check_count("seeds", seeds)
+            return tuple(range(int(seeds)))
+        seeds = tuple(check_count("seeds", s, minimum=0) for s in seeds)
+        if not seeds or len(set(seeds)) != len(seeds):
+            raise SettingsError("seeds", seeds, "one or more different integers")
+        return seeds
+
+    def _checked_members(self) -> int:
+        leading = {
+            "features": self.features.members,
+            "importance": len(self.importance) if self.importance.ndim > 1 else None,
+            "learning_rate": self._leading(self.learning_rate),
+            "weight_decay": self._leading(self.weight_decay),
+        }
+        lengths = {name: k for name, k in leading.items() if k is not None}
+        members = self.members
+        if members is None:
+            members = max(lengths.values(), default=1)
+        check_count("members", members)
+        for name, length in lengths.items():
+            if length not in (1, members, members * len(self.seeds)):
+                raise SettingsError(
+                    name,
+                    f"a leading axis of {length}",
+                    f"members = {members} or runs = {members * len(self.seeds)}",
+                )
+        return members
+
+    @staticmethod
+    def _leading(array: np.ndarray) -> int | None:
+        return len(array) if array.ndim else None
+
+    def _checked_snapshots(self) -> tuple[int, ...]:
+        steps = tuple(check_count("snapshots", s, minimum=0) for s in self.snapshots)
+        if list(steps) != sorted(set(steps)) or (steps and steps[-1] > self.steps):
+            raise SettingsError(
+                "snapshots", steps, f"increasing steps from 0 to {self.steps}"
+            )
+        return steps
+
+    @property
+    def runs(self) -> int:
+        """Number of models: seeds × members."""
+        return len(self.seeds) * self.members
+
+    def over_runs(self, array: np.ndarray, rank: int) -> np.ndarray:
+        """`array` of shape (…) or (members | runs, …), as (runs, …).
+
+        Args:
+            array: an array whose entries for one run have `rank` axes.
+            rank: 0 for a scalar setting, 1 for one over features.
+        """
+        array = np.asarray(array)
+        if array.ndim == rank or len(array) == 1:
+            array = array if array.ndim == rank else array[0]
+            return np.broadcast_to(array, (self.runs, *array.shape))
+        if len(array) == self.runs:
+            return array
+        return np.tile(array, (len(self.seeds),) + (1,) * rank)
+
+
+def log_spaced_steps(steps: int, count: int, first: int = 1) -> tuple[int, ...]:
+    """0 and about `count` log-spaced steps from `first` to `steps`, without repeats."""
+    spaced = np.geomspace(first, steps, count).round().astype(int)
+    return (0, *(int(s) for s in np.unique(spaced)))
+
+
+def linear_steps(steps: int, count: int) -> tuple[int, ...]:
+    """`count` + 1 evenly spaced steps from 0 to `steps`, without repeats."""
+    return tuple(int(s) for s in np.unique(np.linspace(0, steps, count + 1).round()))

@@ -1,0 +1,255 @@
+"""One update of a whole ensemble, and many of them as one compiled loop.
+
+`init` makes a `TrainState`, `step` performs one update, `advance` performs many inside
+one compiled program. All that training has produced so far (parameters, optimiser,
+loss history, snapshots, first failure) is in the state, so a run is the same to the bit
+however it was divided, paused or resumed: the random key of a step is derived from the
+seed's key and the number of the step alone.
+
+Axis letters: `runs` the ensemble axis = `seeds` × `members`; `windows` of the loss
+history, `snaps` snapshots, n features.
+"""
+
+import dataclasses
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from jaxtyping import Array, Float, Int, PRNGKeyArray
+
+from toymodels.features import FeatureDistribution
+from toymodels.models import ModelSettings, Params
+from toymodels.training.objective import Objective
+from toymodels.training.optimiser import Optimiser
+from toymodels.training.spec import TrainSpec
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class TrainState:
+    """What the next step needs, and what earlier steps have recorded."""
+
+    params: Params
+    """Each of shape (runs, …)."""
+    optimiser: Any
+    """Optax state of every run, leaves (runs, …)."""
+    step: Int[Array, ""]
+    """Updates performed so far."""
+    keys: PRNGKeyArray
+    """(seeds,): root of the data stream of each seed."""
+    failed_at: Int[Array, " runs"]
+    """First step whose loss was not finite, else −1."""
+    loss_sums: Float[Array, "windows runs"]
+    """Sum of the training loss over the steps of each window."""
+    snapshots: Params
+    """Each of shape (snaps, runs, …); zero until their step is reached."""
+
+
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Inputs:
+    """The settings that are traced, so that changing them compiles nothing anew."""
+
+    features: FeatureDistribution
+    """Leaves of shape (seeds, members, …)."""
+    importance: Float[Array, "runs n"]
+    learning_rate: Float[Array, " runs"]
+    weight_decay: Float[Array, " runs"]
+    snapshot_steps: Int[Array, " snaps"]
+
+
+@dataclasses.dataclass(frozen=True)
+class Plan:
+    """The settings that a compiled program is made for."""
+
+    model: ModelSettings
+    objective: Objective
+    optimiser: Optimiser
+    steps: int
+    batch: int
+    windows: int
+
+
+@dataclasses.dataclass(frozen=True)
+class StepInfo:
+    """What a person wants to see of one step."""
+
+    loss: Float[Array, " runs"]
+
+
+def plan_of(spec: TrainSpec) -> Plan:
+    """The static half of a spec."""
+    return Plan(
+        model=spec.model,
+        objective=spec.objective,
+        optimiser=spec.optimiser,
+        steps=spec.steps,
+        batch=spec.batch,
+        windows=min(spec.history, spec.steps),
+    )
+
+
+def inputs_of(spec: TrainSpec) -> Inputs:
+    """The traced half of a spec, each array over all runs."""
+    seeds, members, n = len(spec.seeds), spec.members, spec.model.n
+    features = spec.features
+    if features.members != spec.runs:
+        features = jax.tree.map(
+            lambda leaf: np.tile(leaf, (seeds,) + (1,) * (np.ndim(leaf) - 1)),
+            features.per_member(members),
+        )
+    importance = np.broadcast_to(
+        spec.over_runs(spec.importance, min(spec.importance.ndim, 1)).reshape(
+            spec.runs, -1
+        ),
+        (spec.runs, n),
+    )
+    return Inputs(
+        features=jax.tree.map(
+            lambda leaf: jnp.asarray(leaf).reshape(seeds, members, *leaf.shape[1:]),
+            features,
+        ),
+        importance=jnp.asarray(importance),
+        learning_rate=jnp.asarray(spec.over_runs(spec.learning_rate, 0)),
+        weight_decay=jnp.asarray(spec.over_runs(spec.weight_decay, 0)),
+        snapshot_steps=jnp.asarray(spec.snapshots, jnp.int32),
+    )
+
+
+def init(spec: TrainSpec) -> TrainState:
+    """The state before the first update.
+
+    Runs of the same seed have the same initial weights.
+    """
+    root = jax.random.key(spec.seed)
+    seeds = jnp.asarray(spec.seeds, jnp.uint32)
+    state = _init(plan_of(spec), spec.members, len(spec.snapshots), root, seeds)
+    if spec.snapshots and spec.snapshots[0] == 0:
+        filled = jax.tree.map(
+            lambda buffer, value: buffer.at[0].set(value), state.snapshots, state.params
+        )
+        state = dataclasses.replace(state, snapshots=filled)
+    return state
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1, 2))
+def _init(
+    plan: Plan,
+    members: int,
+    snaps: int,
+    root: PRNGKeyArray,
+    seeds: Int[Array, " seeds"],
+) -> TrainState:
+    runs = seeds.shape[0] * members
+    keys = jax.vmap(lambda seed: jax.random.split(jax.random.fold_in(root, seed)))(
+        seeds
+    )
+    single = jax.vmap(plan.model.init)(keys[:, 0])
+    params = jax.tree.map(lambda leaf: jnp.repeat(leaf, members, axis=0), single)
+    one = plan.optimiser.transformation(plan.steps, 1.0, 1.0)
+    return TrainState(
+        params=params,
+        optimiser=jax.vmap(one.init)(params),
+        step=jnp.int32(0),
+        keys=keys[:, 1],
+        failed_at=jnp.full(runs, -1, jnp.int32),
+        loss_sums=jnp.zeros((plan.windows, runs)),
+        snapshots=jax.tree.map(lambda p: jnp.zeros((snaps, *p.shape), p.dtype), params),
+    )
+
+
+def sample(
+    features: FeatureDistribution,
+    keys: PRNGKeyArray,
+    step: Int[Array, ""],
+    batch: int,
+) -> Float[Array, "runs n batch"]:
+    """Samples of one step for every run.
+
+    The key is not mapped over members, so the random numbers of a seed are drawn once
+    and every member gates them with its own probabilities.
+    """
+    step_keys = jax.vmap(lambda key: jax.random.fold_in(key, step))(keys)
+    of_member = jax.vmap(lambda f, key: f.sample(key, batch), in_axes=(0, None))
+    x = jax.vmap(of_member)(features, step_keys)
+    return x.reshape(-1, *x.shape[2:])
+
+
+def step(
+    plan: Plan, inputs: Inputs, state: TrainState
+) -> tuple[TrainState, StepInfo]:
+    """One update of every run.
+
+    Args:
+        plan: static settings.
+        inputs: traced settings.
+        state: of any step.
+
+    Returns:
+        The next state, and the loss of each run before the update.
+    """
+    x = sample(inputs.features, state.keys, state.step, plan.batch)
+
+    def loss_of(params, x, importance):
+        return plan.objective.loss(x, plan.model.apply(params, x), importance)
+
+    def update(grads, optimiser, params, learning_rate, weight_decay):
+        rule = plan.optimiser.transformation(plan.steps, learning_rate, weight_decay)
+        updates, optimiser = rule.update(grads, optimiser, params)
+        return optax.apply_updates(params, updates), optimiser
+
+    loss, grads = jax.vmap(jax.value_and_grad(loss_of))(
+        state.params, x, inputs.importance
+    )
+    params, optimiser = jax.vmap(update)(
+        grads,
+        state.optimiser,
+        state.params,
+        inputs.learning_rate,
+        inputs.weight_decay,
+    )
+    done = state.step + 1
+    window = state.step * plan.windows // plan.steps
+    fails = (state.failed_at < 0) & ~jnp.isfinite(loss)
+    return TrainState(
+        params=params,
+        optimiser=optimiser,
+        step=done,
+        keys=state.keys,
+        failed_at=jnp.where(fails, state.step, state.failed_at),
+        loss_sums=state.loss_sums.at[window].add(loss),
+        snapshots=_record(state.snapshots, params, inputs.snapshot_steps, done),
+    ), StepInfo(loss)
+
+
+def _record(
+    snapshots: Params, params: Params, steps: Int[Array, " snaps"], done: Int[Array, ""]
+) -> Params:
+    """Write `params` into the slot whose step has come, else leave all as it is."""
+    if steps.shape[0] == 0:
+        return snapshots
+    # One slot is rewritten in place at every step; a `cond` would copy the buffer.
+    slot = jnp.minimum(jnp.searchsorted(steps, done), steps.shape[0] - 1)
+    hit = steps[slot] == done
+    return jax.tree.map(
+        lambda buffer, value: buffer.at[slot].set(
+            jnp.where(hit, value, buffer[slot])
+        ),
+        snapshots,
+        params,
+    )
+
+
+# The loop's bound is traced: one compilation serves chunks of every length. (A scan
+# would compile again for the last, shorter chunk.) The state is donated.
+@functools.partial(jax.jit, static_argnums=0, donate_argnums=2)
+def advance(
+    plan: Plan, inputs: Inputs, state: TrainState, until: Int[Array, ""]
+) -> TrainState:
+    """Update until `state.step` is `until`; the given state is used up."""
+    return jax.lax.fori_loop(
+        state.step, until, lambda _, s: step(plan, inputs, s)[0], state
+    )
