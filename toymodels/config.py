@@ -1,12 +1,12 @@
 """Settings: validated on construction, hashed by content, round-tripped through JSON.
 
 Every setting in the package is a frozen dataclass made with `settings`. A class that is
-decorated so can be written to JSON with `to_json`, read back with `from_json`, and named
-by the SHA-256 of its canonical form with `content_hash`. Reading uses a registry of known
-classes, so a file can never make the program import or run anything.
+decorated so can be written to JSON with `to_json`, read back with `from_json`, and
+named by the SHA-256 of its canonical form with `content_hash`. Reading uses a registry
+of known classes, so a file can never make the program import or run anything.
 
-Bad values raise `SettingsError`: one line with the field, what came, what was expected and
-one thing to try.
+Bad values raise `SettingsError`: one line with the field, what came, what was expected
+and one thing to try.
 """
 
 import dataclasses
@@ -100,7 +100,7 @@ def check_range(
     open_low: bool = False,
     hint: str = "",
 ) -> Any:
-    """Every entry of `value` finite and in [low, high], or (low, high] if `open_low`."""
+    """Every entry of `value` finite and in [low, high]; `open_low` excludes low."""
     array = np.asarray(value)
     bounds = (
         f"finite numbers in {'(' if open_low else '['}{low:g}, {high:g}]"

@@ -42,11 +42,13 @@ class AutoencoderModule(nnx.Module):
             )
 
     def encode(self, x: Float[Array, "n batch"]) -> Float[Array, "d batch"]:
+        """The hidden activation h."""
         model = self.model
         hidden = activation(model.hidden_activation, model.threshold)
         return hidden(self.W[...] @ x)
 
     def decode(self, h: Float[Array, "d batch"]) -> Float[Array, "n batch"]:
+        """The output from a hidden activation."""
         model = self.model
         out = (self.W[...].T if model.tied else self.W_out[...]) @ h
         if model.bias:
@@ -54,6 +56,7 @@ class AutoencoderModule(nnx.Module):
         return activation(model.activation, model.threshold)(out)
 
     def __call__(self, x: Float[Array, "n batch"]) -> Float[Array, "n batch"]:
+        """The output for samples in columns."""
         return self.decode(self.encode(x))
 
 

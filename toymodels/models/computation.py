@@ -1,6 +1,6 @@
 """The model that computes on its features (M4) and its linear control (M7).
 
-    h = σ_h(W₁ x),   ŷ = σ(W₂ h + b)     or, with a residual stream,   ŷ = σ(x + W₂ h + b)
+    h = σ_h(W₁ x),   ŷ = σ(W₂ h + b)   or, with a residual stream,   ŷ = σ(x + W₂ h + b)
 
 W₁ and W₂ are untied. The targets (|x|, ReLU(x), x + ReLU(x)) belong to the objective.
 
@@ -36,6 +36,7 @@ class ComputationModule(nnx.Module):
             self.b = nnx.Param(jnp.zeros(n))
 
     def encode(self, x: Float[Array, "n batch"]) -> Float[Array, "neurons batch"]:
+        """The hidden activation h."""
         model = self.model
         hidden = activation(model.hidden_activation, model.threshold)
         return hidden(self.W1[...] @ x)
@@ -57,6 +58,7 @@ class ComputationModule(nnx.Module):
         return self.finish(h, jnp.zeros((self.model.n, h.shape[1]), h.dtype))
 
     def __call__(self, x: Float[Array, "n batch"]) -> Float[Array, "n batch"]:
+        """The output for samples in columns."""
         return self.finish(self.encode(x), x)
 
 

@@ -1,5 +1,11 @@
 """Making a trained ensemble: settings in, `Run` out."""
 
+from toymodels.training.checkpoint import CheckpointError as CheckpointError
+from toymodels.training.checkpoint import Checkpoints as Checkpoints
+from toymodels.training.checkpoint import (
+    DamagedCheckpointWarning as DamagedCheckpointWarning,
+)
+from toymodels.training.checkpoint import checkpointed_chunks as checkpointed_chunks
 from toymodels.training.memory import check_memory as check_memory
 from toymodels.training.memory import estimate_bytes as estimate_bytes
 from toymodels.training.objective import Objective as Objective
@@ -22,3 +28,6 @@ from toymodels.training.status import BUDGET_SPENT as BUDGET_SPENT
 from toymodels.training.status import CONVERGED as CONVERGED
 from toymodels.training.status import NON_FINITE as NON_FINITE
 from toymodels.training.status import STATUS_NAMES as STATUS_NAMES
+from toymodels.training.weights import WeightsError as WeightsError
+from toymodels.training.weights import load_weights as load_weights
+from toymodels.training.weights import save_weights as save_weights

@@ -5,10 +5,8 @@ intermediates between them, each (runs, n, batch) float32; the hidden layer adds
 (runs, d, batch).
 """
 
+import math
 import os
-
-import jax
-import numpy as np
 
 from toymodels.config import SettingsError
 from toymodels.training.spec import TrainSpec
@@ -21,8 +19,7 @@ LIVE_SAMPLE_ARRAYS = 5
 def estimate_bytes(spec: TrainSpec) -> int:
     """Peak bytes of training `spec`: samples, parameters, optimiser and snapshots."""
     n, runs, batch = spec.model.n, spec.runs, spec.batch
-    shapes = jax.eval_shape(spec.model.init, jax.random.key(0))
-    sizes = [int(np.prod(leaf.shape)) for leaf in jax.tree.leaves(shapes)]
+    sizes = [math.prod(shape[1:]) for shape in spec.parameter_shapes().values()]
     hidden = max(sizes) // n
     samples = 4 * runs * batch * (LIVE_SAMPLE_ARRAYS * n + 2 * hidden)
     # Parameters, gradients, two moments, and one copy while the state is replaced.

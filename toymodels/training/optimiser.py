@@ -94,20 +94,14 @@ PRESETS: dict[str, Preset] = {
     # The 2022 notebook; the paper itself states no optimiser, batch or steps.
     "tms": Preset(Optimiser(), batch=1024, steps=10_000),
     # Henighan et al. 2023; full batch there, so `batch` is the dataset's size.
-    "dd": Preset(
-        Optimiser(schedule="cosine", warmup=2_500), batch=1024, steps=50_000
-    ),
+    "dd": Preset(Optimiser(schedule="cosine", warmup=2_500), batch=1024, steps=50_000),
     "cis": Preset(
-        Optimiser(
-            name="adam", learning_rate=1e-2, weight_decay=0.0, schedule="cosine"
-        ),
+        Optimiser(name="adam", learning_rate=1e-2, weight_decay=0.0, schedule="cosine"),
         batch=2048,
         steps=8_000,
     ),
     # The step count of the source is unknown; this one is a guess.
-    "sae": Preset(
-        Optimiser(name="adam", weight_decay=0.0), batch=4096, steps=20_000
-    ),
+    "sae": Preset(Optimiser(name="adam", weight_decay=0.0), batch=4096, steps=20_000),
 }
 
 

@@ -78,6 +78,19 @@ class ChunkReport:
     loss: Float[np.ndarray, " runs"]
     """Mean over the last completed window; NaN before the first."""
 
+    @classmethod
+    def of(cls, spec: TrainSpec, state: TrainState, seconds: float) -> "ChunkReport":
+        """The report of a state that `seconds` of work have led to."""
+        losses = _window_losses(spec, state)[1]
+        unknown = np.full(spec.runs, np.nan, np.float32)
+        return cls(
+            state=state,
+            step=int(state.step),
+            steps=spec.steps,
+            seconds=seconds,
+            loss=losses[-1] if len(losses) else unknown,
+        )
+
 
 @dataclasses.dataclass(frozen=True)
 class Run:
@@ -199,7 +212,9 @@ class Run:
 
 
 def _with_prefix(arrays: dict[str, np.ndarray], prefix: str) -> Params:
-    return {k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)}
+    return {
+        k.removeprefix(prefix): v for k, v in arrays.items() if k.startswith(prefix)
+    }
 
 
 @functools.partial(jax.jit, static_argnums=(0, 4))
@@ -242,15 +257,8 @@ def run_chunks(
         start = time.perf_counter()
         at = min(at + chunk, spec.steps)
         state = jax.block_until_ready(advance(plan, inputs, state, jnp.int32(at)))
-        losses = _window_losses(spec, state)[1]
-        yield ChunkReport(
-            state=state,
-            step=at,
-            steps=spec.steps,
-            seconds=time.perf_counter() - start,
-            loss=losses[-1] if len(losses) else np.full(spec.runs, np.nan, np.float32),
-        )
-        if spec.early_stop and has_converged(losses).all():
+        yield ChunkReport.of(spec, state, time.perf_counter() - start)
+        if spec.early_stop and has_converged(_window_losses(spec, state)[1]).all():
             return
 
 

@@ -14,6 +14,7 @@ Axis letters: n features; `runs` the ensemble axis.
 import dataclasses
 from typing import Any
 
+import jax
 import numpy as np
 
 from toymodels.config import (
@@ -149,6 +150,11 @@ class TrainSpec:
     def runs(self) -> int:
         """Number of models: seeds × members."""
         return len(self.seeds) * self.members
+
+    def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
+        """Shape (runs, …) of every parameter; nothing is allocated."""
+        single = jax.eval_shape(self.model.init, jax.random.key(0))
+        return {name: (self.runs, *leaf.shape) for name, leaf in single.items()}
 
     def over_runs(self, array: np.ndarray, rank: int) -> np.ndarray:
         """`array` of shape (…) or (members | runs, …), as (runs, …).

@@ -178,9 +178,7 @@ def sample(
     return x.reshape(-1, *x.shape[2:])
 
 
-def step(
-    plan: Plan, inputs: Inputs, state: TrainState
-) -> tuple[TrainState, StepInfo]:
+def step(plan: Plan, inputs: Inputs, state: TrainState) -> tuple[TrainState, StepInfo]:
     """One update of every run.
 
     Args:
@@ -235,9 +233,7 @@ def _record(
     slot = jnp.minimum(jnp.searchsorted(steps, done), steps.shape[0] - 1)
     hit = steps[slot] == done
     return jax.tree.map(
-        lambda buffer, value: buffer.at[slot].set(
-            jnp.where(hit, value, buffer[slot])
-        ),
+        lambda buffer, value: buffer.at[slot].set(jnp.where(hit, value, buffer[slot])),
         snapshots,
         params,
     )

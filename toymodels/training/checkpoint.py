@@ -1,0 +1,211 @@
+"""Checkpoints of a training in progress, and exact resume, on Orbax.
+
+A checkpoint holds the whole `TrainState` (which includes the loss history and the
+snapshots) and the settings it belongs to. Orbax writes each into a temporary folder
+and renames it, so a process that is killed at any moment leaves the previous one; the
+two newest are kept. Since a step's random key depends on the seed and the step alone, a
+resumed training ends with the same bits as an uninterrupted one.
+"""
+
+import dataclasses
+import errno
+import time
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import orbax.checkpoint as ocp
+
+from toymodels.config import SettingsError, content_hash, to_json
+from toymodels.training.run import CHUNK_STEPS, ChunkReport, run_chunks
+from toymodels.training.spec import TrainSpec
+from toymodels.training.state import TrainState, init
+
+
+class CheckpointError(RuntimeError):
+    """A checkpoint that cannot be written or read, said in one line."""
+
+
+class DamagedCheckpointWarning(RuntimeWarning):
+    """A checkpoint could not be read, so an older one was used."""
+
+
+class Checkpoints:
+    """The checkpoints of one training, in one folder.
+
+    Use as a context manager, which closes Orbax's threads.
+
+    Args:
+        folder: made if absent; belongs to one spec.
+        spec: what is being trained.
+
+    Raises:
+        SettingsError: the folder holds a training of other settings.
+        CheckpointError: the folder cannot be written.
+    """
+
+    def __init__(self, folder: str | Path, spec: TrainSpec):
+        self.folder = Path(folder).absolute()
+        self.spec = spec
+        self._hash = content_hash(spec)
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._manager = ocp.CheckpointManager(
+                self.folder,
+                options=ocp.CheckpointManagerOptions(
+                    max_to_keep=2, create=True, enable_async_checkpointing=False
+                ),
+            )
+        except OSError as error:
+            raise CheckpointError(_cannot_write(self.folder, error)) from None
+        self._check_settings()
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self._manager.close()
+
+    def save(self, state: TrainState) -> None:
+        """Keep `state`, unless its step is kept already."""
+        step = int(state.step)
+        if step in self._manager.all_steps():
+            return
+        try:
+            self._manager.save(
+                step,
+                args=ocp.args.Composite(
+                    state=ocp.args.StandardSave(_storable(state)),
+                    spec=ocp.args.JsonSave(
+                        {"hash": self._hash, "spec": to_json(self.spec)}
+                    ),
+                ),
+            )
+            self._manager.wait_until_finished()
+        except (OSError, ValueError) as error:
+            raise CheckpointError(_cannot_write(self.folder, error)) from None
+
+    def latest(self) -> TrainState | None:
+        """The newest readable state; None where there is no checkpoint.
+
+        A damaged checkpoint is named in a warning and the one before it is used.
+
+        Raises:
+            CheckpointError: there are checkpoints and none can be read.
+        """
+        steps = sorted(self._manager.all_steps(), reverse=True)
+        target = _storable(jax.eval_shape(lambda: init(self.spec)))
+        for step in steps:
+            try:
+                found = self._manager.restore(
+                    step,
+                    args=ocp.args.Composite(state=ocp.args.StandardRestore(target)),
+                )
+                return _usable(found["state"])
+            except (ValueError, OSError, KeyError) as error:
+                warnings.warn(
+                    f"checkpoint {self.folder / str(step)} is damaged "
+                    f"({_first_line(error)}); trying the one before it",
+                    DamagedCheckpointWarning,
+                    stacklevel=2,
+                )
+                self._manager.delete(step)
+        if steps:
+            raise CheckpointError(
+                f"{self.folder}: none of {len(steps)} checkpoints can be read; "
+                "remove the folder to train from the beginning"
+            )
+        return None
+
+    def _check_settings(self) -> None:
+        for step in self._manager.all_steps():
+            try:
+                found = self._manager.restore(
+                    step, args=ocp.args.Composite(spec=ocp.args.JsonRestore())
+                )["spec"]["hash"]
+            except (ValueError, OSError, KeyError, TypeError):
+                continue  # damaged; `latest` says so
+            if found != self._hash:
+                self._manager.close()
+                raise SettingsError(
+                    "checkpoint",
+                    f"{self.folder} of settings {found[:12]}",
+                    f"settings {self._hash[:12]}",
+                    "another folder, or the settings it was started with",
+                )
+
+
+def checkpointed_chunks(
+    spec: TrainSpec,
+    folder: str | Path,
+    *,
+    chunk: int = CHUNK_STEPS,
+    every_seconds: float = 10.0,
+) -> Iterator[ChunkReport]:
+    """`run_chunks` that goes on from a folder's newest checkpoint and keeps new ones.
+
+    Args:
+        spec: what to train.
+        folder: where its checkpoints are.
+        chunk: steps between reports.
+        every_seconds: least time between two checkpoints; the last state, and the state
+            at which the caller stops iterating, are always kept.
+
+    Yields:
+        A report after each chunk. A finished training yields one report at once.
+    """
+    with Checkpoints(folder, spec) as checkpoints:
+        state = checkpoints.latest()
+        if state is not None and int(state.step) >= spec.steps:
+            yield ChunkReport.of(spec, state, seconds=0.0)
+            return
+        saved = time.monotonic()
+        for report in run_chunks(spec, state, chunk=chunk):
+            due = time.monotonic() - saved >= every_seconds
+            if due or report.step >= spec.steps:
+                checkpoints.save(report.state)
+                saved = time.monotonic()
+            try:
+                yield report
+            except GeneratorExit:
+                checkpoints.save(report.state)
+                raise
+
+
+def _storable(state: TrainState) -> dict[str, Any]:
+    """The state as a tree of plain arrays: typed keys become their bits."""
+    fields = {f.name: getattr(state, f.name) for f in dataclasses.fields(state)}
+    if isinstance(state.keys, jax.ShapeDtypeStruct):
+        fields["keys"] = jax.eval_shape(jax.random.key_data, state.keys)
+    else:
+        fields["keys"] = jax.random.key_data(state.keys)
+    # Orbax has no representation for an array without elements.
+    return {k: v for k, v in fields.items() if k != "snapshots" or _filled(v)}
+
+
+def _filled(tree: Any) -> bool:
+    return all(leaf.size > 0 for leaf in jax.tree.leaves(tree))
+
+
+def _usable(fields: dict[str, Any]) -> TrainState:
+    # Fresh buffers: the compiled loop donates its input, Orbax's may not be donatable.
+    fields = jax.tree.map(jnp.array, fields)
+    fields["keys"] = jax.random.wrap_key_data(fields["keys"])
+    if "snapshots" not in fields:
+        fields["snapshots"] = jax.tree.map(
+            lambda p: jnp.zeros((0, *p.shape), p.dtype), fields["params"]
+        )
+    return TrainState(**fields)
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0][:120]
+
+
+def _cannot_write(folder: Path, error: BaseException) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"{folder}: the disk is full; free some space and start again to resume"
+    return f"{folder}: a checkpoint cannot be written ({_first_line(error)})"
