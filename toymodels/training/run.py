@@ -4,7 +4,8 @@
 bars, streaming, checkpoints and stop requests live between chunks, never inside the
 compiled loop. `train` is `run_chunks` without looking.
 
-Axis letters: `runs` = seeds × members; `windows` of the loss history; `snaps` snapshots.
+Axis letters: `runs` = seeds × members, `windows` of the loss history, `snaps` of
+snapshots.
 """
 
 import collections

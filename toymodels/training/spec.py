@@ -1,8 +1,8 @@
 """Everything that determines an ensemble's training, as one immutable value.
 
-An ensemble has runs = seeds × members. *Members* differ in settings that may vary inside
-one compiled program (feature probabilities, importance, learning rate, weight decay);
-*seeds* repeat all of them. Run r = (index of seed) · members + member.
+An ensemble has runs = seeds × members. *Members* differ in settings that may vary
+inside one compiled program (feature probabilities, importance, learning rate, weight
+decay); *seeds* repeat all of them. Run r = (index of seed) · members + member.
 
 Runs of one seed start from the same weights and see the same underlying draws (common
 random numbers), so that members are compared pairwise and the random numbers are drawn
