@@ -13,7 +13,6 @@ References:
 """
 
 import dataclasses
-from typing import Self
 
 import jax.numpy as jnp
 from flax import nnx
@@ -107,7 +106,7 @@ class Autoencoder(ModelSettings):
         """A new Flax module with initial parameters."""
         return AutoencoderModule(self, rngs=rngs)
 
-    def linear_control(self) -> Self:
+    def linear_control(self) -> "Autoencoder":
         """X̂ = WᵀW x + b."""
         return dataclasses.replace(
             self, activation="identity", hidden_activation="identity"

@@ -9,7 +9,7 @@ Axis letters: n features, d hidden units, batch samples (as columns).
 """
 
 import functools
-from typing import Any, Self
+from typing import Any
 
 import jax
 from flax import nnx
@@ -31,7 +31,7 @@ class ModelSettings:
         """A new Flax module with initial parameters."""
         raise NotImplementedError
 
-    def linear_control(self) -> Self:
+    def linear_control(self) -> "ModelSettings":
         """The same model with every nonlinearity replaced by the identity (M7)."""
         raise NotImplementedError
 

@@ -12,7 +12,6 @@ References:
 """
 
 import dataclasses
-from typing import Self
 
 import jax.numpy as jnp
 from flax import nnx
@@ -97,7 +96,7 @@ class ComputationModel(ModelSettings):
         """A new Flax module with initial parameters."""
         return ComputationModule(self, rngs=rngs)
 
-    def linear_control(self) -> Self:
+    def linear_control(self) -> "ComputationModel":
         """Ŷ = W₂W₁ x + b, plus x with a residual stream."""
         return dataclasses.replace(
             self, activation="identity", hidden_activation="identity"

@@ -20,12 +20,13 @@ import jax.numpy as jnp
 import orbax.checkpoint as ocp
 
 from toymodels.config import SettingsError, content_hash, to_json
+from toymodels.disk import StoreError
 from toymodels.training.run import CHUNK_STEPS, ChunkReport, run_chunks
 from toymodels.training.spec import TrainSpec
 from toymodels.training.state import TrainState, init
 
 
-class CheckpointError(RuntimeError):
+class CheckpointError(StoreError):
     """A checkpoint that cannot be written or read, said in one line."""
 
 
@@ -60,7 +61,7 @@ class Checkpoints:
                 ),
             )
         except OSError as error:
-            raise CheckpointError(_cannot_write(self.folder, error)) from None
+            raise _cannot_write(self.folder, error) from None
         self._check_settings()
 
     def __enter__(self) -> "Checkpoints":
@@ -86,7 +87,7 @@ class Checkpoints:
             )
             self._manager.wait_until_finished()
         except (OSError, ValueError) as error:
-            raise CheckpointError(_cannot_write(self.folder, error)) from None
+            raise _cannot_write(self.folder, error) from None
 
     def latest(self) -> TrainState | None:
         """The newest readable state; None where there is no checkpoint.
@@ -115,8 +116,9 @@ class Checkpoints:
                 self._manager.delete(step)
         if steps:
             raise CheckpointError(
-                f"{self.folder}: none of {len(steps)} checkpoints can be read; "
-                "remove the folder to train from the beginning"
+                self.folder,
+                f"none of its {len(steps)} checkpoints can be read",
+                "removing the folder, to train from the beginning",
             )
         return None
 
@@ -205,7 +207,8 @@ def _first_line(error: BaseException) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0][:120]
 
 
-def _cannot_write(folder: Path, error: BaseException) -> str:
+def _cannot_write(folder: Path, error: BaseException) -> CheckpointError:
     if isinstance(error, OSError) and error.errno == errno.ENOSPC:
-        return f"{folder}: the disk is full; free some space and start again to resume"
-    return f"{folder}: a checkpoint cannot be written ({_first_line(error)})"
+        return CheckpointError(folder, "the disk is full", "freeing some space")
+    reason = f"a checkpoint cannot be written ({_first_line(error)})"
+    return CheckpointError(folder, reason, "another folder")
