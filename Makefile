@@ -1,0 +1,83 @@
+# Everything from a fresh clone: Python ≥ 3.11 with venv, and make. `make help` lists it.
+#
+# One environment, $(VENV), is built from pyproject.toml and constraints.txt and built
+# anew when either changes. Other Python: make test PYTHON=python3.13 VENV=.venv-newer
+
+PYTHON ?= python3
+VENV ?= .venv
+SCALE ?= laptop
+OUT ?= figures
+# Further arguments, as in: make test ARGS="-k geometry -x"
+ARGS ?=
+
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+INSTALLED_BENCH := $(VENV)/.installed-bench
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	--constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help setup figures test test-slow lint format bench setup-bench clean
+
+help:
+	@echo "make figures    set up, then reproduce every figure into $(OUT)/ (SCALE=$(SCALE))"
+	@echo "make test       set up, then run the fast tests"
+	@echo "make test-slow  set up, then run the slow tests"
+	@echo "make lint       Ruff (lint and format) and Pyright"
+	@echo "make format     let Ruff format and repair what it can"
+	@echo "make bench      compare training speed with eager PyTorch"
+	@echo "make clean      remove $(VENV), caches and builds; figures and the store stay"
+
+setup: $(INSTALLED)
+
+figures: $(INSTALLED)
+	$(BIN)/python experiments/reproduce.py --scale $(SCALE) --out $(OUT) $(ARGS)
+
+test: $(INSTALLED)
+	$(BIN)/python -m pytest $(ARGS)
+
+test-slow: $(INSTALLED)
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+lint: $(INSTALLED)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+
+format: $(INSTALLED)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(INSTALLED_BENCH)
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+setup-bench: $(INSTALLED_BENCH)
+
+# The stamp is written last, so an interrupted installation starts over.
+$(INSTALLED): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "PYTHON: '$(PYTHON)' was not found; try make PYTHON=/path/to/python3" >&2; \
+	  exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "PYTHON: $(PYTHON) is $$($(PYTHON) --version 2>&1), expected Python 3.11 or" \
+	    "newer; try make PYTHON=python3.12" >&2; \
+	  exit 1; }
+	@echo "Setting up $(VENV) with $$($(PYTHON) --version) (about a minute)"
+	@$(PYTHON) -m venv --clear $(VENV) || { \
+	  echo "PYTHON: $(PYTHON) has no working venv; on Debian or Ubuntu try" \
+	    "apt install python3-venv" >&2; \
+	  exit 1; }
+	@$(PIP_INSTALL) --editable '.[test]'
+	@touch $@
+
+$(INSTALLED_BENCH): $(INSTALLED)
+	@$(PIP_INSTALL) --editable '.[bench]' || { \
+	  echo "bench: no CPU build of PyTorch was found; benchmarks/README.md says how to" \
+	    "point pip to one" >&2; \
+	  exit 1; }
+	@touch $@
+
+clean:
+	rm -rf $(VENV) .venv-* .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	find toymodels experiments tests benchmarks -name __pycache__ -type d \
+	  -prune -exec rm -rf {} +
