@@ -1,26 +1,32 @@
 """Figures, panels, titles and captions: the paper that every plot is drawn on.
 
-Figures are made from `matplotlib.figure.Figure` and never through pyplot, so a plot leaves
-no open window, no current axes and no changed setting behind.
+Figures are made from `matplotlib.figure.Figure` and never through pyplot, so a plot
+leaves no open window, no current axes and no changed setting behind.
 """
 
 import io
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
+from matplotlib.axis import Axis
+from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from toymodels.plotting.palette import GREY, style
 
 WIDTH = 9.0
 _MARGIN = 0.012
 _CAPTION = "toymodels-caption"
+_LEGEND = "toymodels-legend"
+_BAR = "toymodels-bar"
 
 
 @style()
@@ -86,23 +92,73 @@ def set_title(figure: Figure, text: str) -> None:
 def set_caption(figure: Figure, text: str) -> None:
     """One small line (or more, where it is long) below everything in the figure.
 
-    The layout leaves room for it, so it covers nothing. A second call replaces the first.
+    The layout leaves room for it, so it covers nothing. A second call replaces the
+    first.
     """
     for old in [item for item in figure.texts if item.get_gid() == _CAPTION]:
         old.remove()
-    height = 0.0
     if text:
         caption = figure.text(
             _MARGIN, _MARGIN, text, size=10, color="#444444", ha="left", va="bottom"
         )
         caption.set_gid(_CAPTION)
-        # In the layout it would be counted twice, as a margin and in the rectangle below.
+        # In the layout it would be counted twice, as a margin and by `_settle`.
         caption.set_in_layout(False)
         _wrap(caption, figure)
-        height = caption.get_window_extent().y1 / figure.bbox.height + _MARGIN
-    engine = figure.get_layout_engine()
-    if engine is not None:
-        engine.set(rect=(0.0, height, 1.0, 1.0 - height))
+    _settle(figure)
+
+
+@style()
+def set_legend(figure: Figure, handles: Sequence[Artist]) -> None:
+    """One legend for the whole figure, in rows below the panels and above the caption.
+
+    Matplotlib's own "outside" legends share their place with the title or the caption.
+
+    Args:
+        figure: whose legend it is; a second call replaces the first.
+        handles: artists that carry a label.
+    """
+    for old in [item for item in figure.legends if item.get_gid() == _LEGEND]:
+        old.remove()
+    room = figure.bbox.width * (1 - 2 * _MARGIN)
+    for ncols in range(len(handles), 0, -1):
+        legend = figure.legend(
+            # Matplotlib fills column by column; this order then reads row by row.
+            handles=[item for k in range(ncols) for item in handles[k::ncols]],
+            loc="lower left",
+            ncols=ncols,
+            borderaxespad=0.0,
+            borderpad=0.0,
+            columnspacing=1.6,
+        )
+        if legend.get_window_extent().width <= room or ncols == 1:
+            legend.set_gid(_LEGEND)
+            legend.set_in_layout(False)
+            break
+        legend.remove()
+    _settle(figure)
+
+
+@style()
+def set_color_bars(
+    figure: Figure, bars: Sequence[tuple[ScalarMappable, str, str]]
+) -> None:
+    """Colour bars side by side below the panels, for scales that all of them share.
+
+    Args:
+        figure: whose bars they are.
+        bars: scale and colours, label, and "neither" or the end ("min", "max", "both")
+            beyond which values exist.
+    """
+    share = 1.0 / max(len(bars), 2)
+    for k, (mappable, label, extend) in enumerate(bars):
+        left = (k + 0.1) * share if len(bars) > 1 else 0.25
+        cell = figure.add_axes((left, 0.0, 0.8 * share, 0.12 / figure.get_figheight()))
+        cell.set_gid(_BAR)
+        figure.colorbar(
+            mappable, cax=cell, orientation="horizontal", label=label, extend=extend
+        )
+    _settle(figure)
 
 
 def caption_line(
@@ -140,7 +196,8 @@ def caption_line(
     parts += [f"{name}: {value}" for name, value in (others or {}).items()]
     if fingerprint:
         parts.append(f"settings {fingerprint[:8]}")
-    return " · ".join(parts)
+    # No-break spaces: a long caption is broken between its parts only.
+    return " · ".join(part.replace(" ", "\u00a0") for part in parts)
 
 
 @style()
@@ -171,8 +228,8 @@ def margin_labels(
 ) -> None:
     """Horizontal lines at `values`, each named at the right margin.
 
-    Names that would cover one another are pushed apart and joined to their line by a thin
-    stroke. Call it when the limits of the axes are final.
+    Names that would cover one another are pushed apart and joined to their line by a
+    thin stroke. Call it when the limits of the axes are final.
 
     Args:
         axes: where to draw; lines outside its y range are left out.
@@ -216,7 +273,7 @@ def margin_labels(
 
 
 def spread(positions: list[float], *, gap: float) -> list[float]:
-    """The nearest positions, in the given rising order, that are `gap` or more apart.
+    """The nearest positions, in the given rising order, at least `gap` apart.
 
     Least squares under order constraints: with i·gap taken off, this is an isotonic
     regression, solved by pooling neighbours that are out of order.
@@ -233,8 +290,27 @@ def spread(positions: list[float], *, gap: float) -> list[float]:
     return [value + index * gap for index, value in enumerate(flat)]
 
 
+def plain_log_ticks(axis: Axis) -> None:
+    """Ticks such as 0.1, 2 and 50 on a logarithmic axis, instead of powers of ten.
+
+    Call it when the limits are final. Beyond four decades only powers of ten are
+    labelled, and beyond 0.001 to 10,000 they stay in Matplotlib's notation.
+    """
+    low, high = sorted(axis.get_view_interval())
+    if low < 0.8e-3 or high > 1.3e4:
+        return
+    decades = np.log10(high / low)
+    steps = (1, 2, 5) if decades < 2.2 else (1, 3) if decades < 3 else (1,)
+    if decades < 0.7:
+        steps = (1, 1.5, 2, 3, 4, 5, 7)
+    ticks = [step * 10.0**power for power in range(-4, 5) for step in steps]
+    axis.set_ticks([tick for tick in ticks if low <= tick <= high])
+    axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axis.set_minor_formatter(NullFormatter())
+
+
 def cell_edges(centres: np.ndarray, *, log: bool) -> np.ndarray:
-    """Borders halfway between the centres (in logarithms if `log`), and one at each end."""
+    """Borders halfway between the centres, in logarithms if `log`, and the two ends."""
     forward: Callable = np.log if log else np.asarray
     points = np.asarray(forward(centres), dtype=float)
     if points.size == 1:
@@ -246,10 +322,37 @@ def cell_edges(centres: np.ndarray, *, log: bool) -> np.ndarray:
     return np.exp(edges) if log else edges
 
 
+def _settle(figure: Figure) -> None:
+    """Stack caption, legend and colour bars at the bottom; the panels get the rest."""
+    height = 0.0
+    down = figure.bbox.height
+    for item in figure.texts:
+        if item.get_gid() == _CAPTION:
+            height = item.get_window_extent().y1 / down + _MARGIN
+    for item in figure.legends:
+        if item.get_gid() == _LEGEND:
+            item.set_bbox_to_anchor((_MARGIN, height + _MARGIN / 2))
+            height += item.get_window_extent().height / down + _MARGIN
+    bars = [axes for axes in figure.axes if axes.get_gid() == _BAR]
+    if bars:
+        boxes = [axes.get_tightbbox() for axes in bars]
+        low = min(box.y0 for box in boxes) / down
+        high = max(box.y1 for box in boxes) / down
+        for axes in bars:
+            place = axes.get_position()
+            axes.set_position(
+                (place.x0, place.y0 + height - low, place.width, place.height)
+            )
+        height += high - low + _MARGIN
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.set(rect=(0.0, height, 1.0, 1.0 - height))
+
+
 def _wrap(item: Text, figure: Figure) -> None:
     """Break the text into lines within the figure, never inside a $formula$."""
     room = figure.bbox.width * (1 - 2 * _MARGIN)
-    words = re.findall(r"(?:\$[^$]*\$|\S)+", item.get_text())
+    words = re.findall(r"(?:\$[^$]*\$|[^ \n])+", item.get_text())
     lines: list[str] = []
     for word in words:
         trial = f"{lines[-1]} {word}" if lines else word

@@ -18,6 +18,7 @@ from toymodels.plotting.canvas import (
     new_figure,
     panels,
     set_caption,
+    set_legend,
     set_title,
 )
 from toymodels.plotting.palette import CYCLE, MARKERS, style
@@ -54,7 +55,7 @@ def over_seeds(
     band: tuple[float, float] = (0.0, 1.0),
     color: int | None = None,
 ) -> Curve:
-    """The median over seeds and the band between two quantiles, smallest to largest first.
+    """The median over seeds, with the band between two quantiles of them.
 
     Args:
         label: in the legend.
@@ -163,12 +164,7 @@ def small_multiples(
         for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
             handles.setdefault(label, handle)
     if handles:
-        figure.legend(
-            handles.values(),
-            handles.keys(),
-            loc="outside upper left",
-            ncols=min(4, len(handles)),
-        )
+        set_legend(figure, list(handles.values()))
     set_title(figure, title)
     set_caption(figure, caption)
     for index, panel in enumerate(axes):
@@ -224,4 +220,6 @@ def _include(axes: Axes, references: Mapping[str, float], ylim: tuple) -> None:
     if not references or ylim != (None, None):
         return
     values = [v for v in references.values() if v > 0 or axes.get_yscale() != "log"]
-    axes.plot([axes.get_xlim()[0]] * len(values), values, alpha=0.0, label=None)
+    points = [(axes.get_xlim()[0], value) for value in values]
+    axes.update_datalim(points, updatex=False)
+    axes.autoscale_view(scalex=False)

@@ -12,11 +12,11 @@ import numpy as np
 from jaxtyping import Num
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from toymodels.plotting.canvas import (
     margin_labels,
     new_figure,
+    plain_log_ticks,
     set_caption,
     set_title,
 )
@@ -24,7 +24,7 @@ from toymodels.plotting.graphs import FeatureGraph, draw_graph
 from toymodels.plotting.palette import BLUE, CYCLE, VERMILLION, style
 
 NAMED_FRACTIONS = {
-    "1   own dimension": 1.0,
+    "1 own dimension": 1.0,
     "3/4 tetrahedron": 3 / 4,
     "2/3 triangle": 2 / 3,
     "1/2 digon": 1 / 2,
@@ -93,10 +93,11 @@ def dimensionality_scatter(
     dimensions_name: str = "",
     log_x: bool = True,
 ) -> Figure:
-    """Every feature's dimensionality D_i in the column of its level, lines at fractions.
+    """Every feature's dimensionality D_i, a column for each level, lines at fractions.
 
-    Within a column the features stand in order of D_i, so that features that share a value
-    form a horizontal dash. Graphs of chosen levels stand below, joined by letters.
+    Within a column the features stand in order of D_i, so that features that share a
+    value form a horizontal dash. Graphs of chosen levels stand below, joined by
+    letters.
 
     Args:
         x: 1/(1−S), rising, at least 1.
@@ -106,17 +107,17 @@ def dimensionality_scatter(
         title: of the figure.
         caption: below the figure.
         fractions: name and height of lines across; `NAMED_FRACTIONS` when None.
-        graphs: feature geometry graphs to draw below, at most six.
+        graphs: feature geometry graphs to draw below, at most five.
         dimensions: D* of each level, drawn as a line.
         dimensions_name: of that line, in a legend.
         log_x: logarithmic x axis.
     """
     figure = new_figure(5.0 + 2.3 * bool(graphs))
+    upper, lower = figure, None
     if graphs:
-        grid = figure.add_gridspec(2, len(graphs), height_ratios=[4.2, 2.0])
-        axes = figure.add_subplot(grid[0, :])
-    else:
-        axes = figure.add_subplot()
+        # Two subfigures, so that the graphs also use the width below the margin labels.
+        upper, lower = figure.subfigures(2, 1, height_ratios=[4.6, 2.0])
+    axes = upper.add_subplot()
     _level_axis(axes, x, log_x)
     at_x, at_y = _columns(x, values, log_x)
     axes.plot(
@@ -137,9 +138,10 @@ def dimensionality_scatter(
     axes.set(xlabel=xlabel, ylabel=ylabel, ylim=(-0.02, 1.1))
     for k, graph in enumerate(graphs):
         letter = "abcdefghijkl"[k] if graph.level is not None else ""
-        below = figure.add_subplot(grid[1, k])
+        below = lower.add_subplot(1, len(graphs), k + 1)
         draw_graph(below, graph.adjacency, color=CYCLE[0], aspect=1.1)
-        below.set_title(f"{letter}  {graph.title}".strip(), size=10)
+        below.set_anchor("N")
+        below.set_title(f"{letter}  {graph.title}".strip(), size=10, loc="center")
         if graph.level is not None:
             axes.text(x[graph.level], 1.055, letter, ha="center", weight="bold")
     set_title(figure, title)
@@ -152,13 +154,8 @@ def _level_axis(axes: Axes, x: np.ndarray, log_x: bool) -> None:
     """An x axis over the levels, with plain numbers instead of powers of ten."""
     if log_x:
         axes.set_xscale("log")
-        low, high = float(x.min()), float(x.max())
-        axes.set_xlim(low / 1.1, high * 1.1)
-        steps = (1, 2, 5) if high / low > 4 else (1, 1.5, 2, 3, 4, 5, 7)
-        ticks = [m * 10.0**e for e in range(-4, 7) for m in steps]
-        axes.set_xticks([t for t in ticks if low / 1.05 <= t <= high * 1.05])
-        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_xlim(float(x.min()) / 1.1, float(x.max()) * 1.1)
+        plain_log_ticks(axes.xaxis)
 
 
 def _columns(

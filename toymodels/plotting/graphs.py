@@ -1,8 +1,8 @@
 """Feature geometry graphs: features as nodes, interference as edges.
 
 Each connected component is laid out on its own, so that distances on the page follow
-distances in the graph, and the components are packed side by side, largest first. A digon
-becomes a short line, a triangle a triangle, a pentagon five points.
+distances in the graph, and the components are packed side by side, largest first. A
+digon becomes a short line, a triangle a triangle, a pentagon five points.
 
 References:
     Elhage et al., Toy Models of Superposition (2022), "the geometry of superposition".
@@ -24,7 +24,8 @@ class FeatureGraph:
     """A graph to draw below a scatter of feature dimensionalities.
 
     Attributes:
-        adjacency: (n, n) symmetric weights of edges, 0 for none; n features of the model.
+        adjacency: (n, n) symmetric weights of edges, 0 for none; n features of the
+            model.
         title: above the graph.
         level: index of the level in the scatter that it belongs to, or None.
     """

@@ -19,7 +19,13 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from toymodels.plotting.canvas import WIDTH, panels, set_caption, set_title
+from toymodels.plotting.canvas import (
+    WIDTH,
+    new_figure,
+    set_caption,
+    set_color_bars,
+    set_title,
+)
 from toymodels.plotting.palette import (
     DIVERGING,
     FAINT,
@@ -64,47 +70,43 @@ def gram_panels(
         columns: the most panels in a row.
     """
     columns = min(columns, len(gram))
-    # Beside a matrix of width 1 stand the bias and the bars, in the same unit.
-    across = 1.0 + 0.12 * (bias is not None) + 0.62 * (norms is not None)
-    size = min((WIDTH - 1.6) / columns / across - 0.1, 4.2)
-    figure, axes = panels(len(gram), columns=columns, panel_height=size + 0.55)
+    rows = -(-len(gram) // columns)
+    columns = -(-len(gram) // rows)
+    # Widths of a matrix, its bias, its bars and the gap to the next, in one unit.
+    ratios = [1.0] + [0.07] * (bias is not None) + [0.5] * (norms is not None)
+    ratios += [0.04] * (len(ratios) > 1)
+    size = min((WIDTH - 0.3) / columns / (sum(ratios) + 0.08), 4.2)
+    width = min(WIDTH, max(columns * size * (sum(ratios) + 0.08) + 0.3, 6.0))
+    height = rows * (size + 0.5 + 0.4 * (len(ratios) > 1)) + 1.4
+    figure = new_figure(height, width=width)
+    grid = figure.add_gridspec(
+        rows, columns * len(ratios), width_ratios=ratios * columns
+    )
     norm = symmetric_norm(gram, limit)
     heat = Normalize(0.0, interference_limit)
     longest = 1.0 if norms is None else 1.08 * max(1.0, float(np.nanmax(norms)))
-    for index, panel in enumerate(axes):
-        draw_matrix(panel, gram[index], norm=norm)
-        panel.set_title(titles[index])
-        # Insets share the height of the matrix, so bars and rows stand side by side.
-        right = 1.04
+    for index, name in enumerate(titles):
+        row, column = divmod(index, columns)
+        # Boxes of one height, so that bars and rows of the matrix stand side by side.
+        cells = []
+        for k, ratio in enumerate(ratios[:-1] if len(ratios) > 1 else ratios):
+            cells.append(figure.add_subplot(grid[row, column * len(ratios) + k]))
+            cells[k].set_box_aspect(1.0 / ratio)
+        draw_matrix(cells[0], gram[index], norm=norm, aspect="auto")
+        cells[0].set_title(name)
         if bias is not None:
-            column = panel.inset_axes((right, 0.0, 0.07, 1.0))
-            draw_matrix(column, bias[index][:, None], norm=norm, aspect="auto")
-            column.set_xlabel("$b$")
-            right += 0.12
+            draw_matrix(cells[1], bias[index][:, None], norm=norm, aspect="auto")
+            cells[1].set_xlabel("$b$")
         if norms is not None:
-            bars = panel.inset_axes((right, 0.0, 0.5, 1.0))
             values = None if interference is None else interference[index]
-            draw_norms(bars, norms[index], interference=values, norm=heat)
-            bars.set_xlim(0, longest)
-            bars.set_xlabel(norm_label)
-    figure.colorbar(
-        ScalarMappable(norm, DIVERGING),
-        ax=axes,
-        label=gram_label,
-        shrink=0.8,
-        aspect=25,
-        pad=0.015,
-    )
+            draw_norms(cells[-1], norms[index], interference=values, norm=heat)
+            cells[-1].set_xlim(0, longest)
+            cells[-1].set_xlabel(norm_label)
+    scales = [(ScalarMappable(norm, DIVERGING), gram_label, "neither")]
     if norms is not None and interference is not None:
-        figure.colorbar(
-            ScalarMappable(heat, SEQUENTIAL),
-            ax=axes,
-            label=interference_label,
-            shrink=0.8,
-            aspect=25,
-            extend="max" if np.nanmax(interference) > interference_limit else "neither",
-            pad=0.015,
-        )
+        end = "max" if np.nanmax(interference) > interference_limit else "neither"
+        scales.append((ScalarMappable(heat, SEQUENTIAL), interference_label, end))
+    set_color_bars(figure, scales)
     set_title(figure, title)
     set_caption(figure, caption)
     return figure
@@ -156,5 +158,5 @@ def draw_norms(
     axes.axvline(1.0, color="#888888", linewidth=0.8, linestyle=(0, (3, 2)))
     axes.set_ylim(n - 0.5, -0.5)
     axes.set_yticks([])
-    axes.set_xticks([0, 1])
+    axes.set_xticks([1])
     axes.spines["left"].set_color(FAINT)

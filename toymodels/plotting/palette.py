@@ -1,8 +1,9 @@
 """The style sheet and the colours of every figure.
 
 Colours are those of Okabe and Ito, which people with any of the common colour vision
-deficiencies can tell apart; continuous values use `cividis`, signed values a red and blue
-map whose white is at 0. Nothing is set on import: figures are made inside `with style():`.
+deficiencies can tell apart; continuous values use `cividis`, signed values a red and
+blue map whose white is at 0. Nothing is set on import: figures are made inside `with
+style():`.
 
 References:
     M. Okabe and K. Ito, Color Universal Design (2008).
@@ -33,7 +34,8 @@ FAINT = "#C8C8C8"
 CYCLE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 MARKERS = ("o", "s", "^", "D", "v", "P", "X")
 
-# Fills of areas that touch one another, chosen to differ in lightness as well as in hue.
+# Fills of areas that touch one another, chosen to differ in lightness as well as in
+# hue.
 AREAS = ("#E8E3D3", SKY, "#B5460A", "#0B2E4F", YELLOW)
 
 DIVERGING = matplotlib.colormaps["RdBu_r"]

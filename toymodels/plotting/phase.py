@@ -3,7 +3,8 @@
 Axis letters: `rows` values on the y axis, `columns` on the x axis, `classes` solutions.
 
 References:
-    Elhage et al., Toy Models of Superposition (2022), "superposition as a phase change".
+    Elhage et al., Toy Models of Superposition (2022), "superposition as a phase
+    change".
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,10 +15,17 @@ from matplotlib.axes import Axes
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Patch
+from matplotlib.patches import Patch, Rectangle
 from matplotlib.patheffects import withStroke
 
-from toymodels.plotting.canvas import cell_edges, panels, set_caption, set_title
+from toymodels.plotting.canvas import (
+    cell_edges,
+    panels,
+    plain_log_ticks,
+    set_caption,
+    set_legend,
+    set_title,
+)
 from toymodels.plotting.palette import AREAS, style
 
 _LINES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)))
@@ -46,9 +54,9 @@ def phase_diagram(
     Args:
         x: centres of the cells, rising; positive if `log`.
         y: centres of the cells, rising or falling; positive if `log`.
-        maps: for each panel its title and either whole numbers (rows, columns), the class
-            of each cell with −1 for no result, or weights (rows, columns, classes) that sum
-            to one and mix the colours, with NaN for no result.
+        maps: for each panel its title and either whole numbers (rows, columns), the
+            class of each cell with −1 for no result, or weights (rows, columns,
+            classes) that sum to one and mix the colours, with NaN for no result.
         class_names: legend, in the order of the numbers.
         xlabel: of every panel.
         ylabel: of the leftmost panels.
@@ -61,7 +69,7 @@ def phase_diagram(
         columns: the most panels in a row.
     """
     columns = min(columns, len(maps))
-    size = {1: 4.6, 2: 3.4}.get(columns, 2.5)
+    size = {1: 4.6, 2: 3.6}.get(columns, 2.7)
     figure, axes = panels(
         len(maps), columns=columns, panel_height=size, sharex=True, sharey=True
     )
@@ -94,9 +102,7 @@ def phase_diagram(
     if columns == 1:
         figure.legend(handles=handles, loc="outside right center")
     else:
-        axes[0].get_figure().legend(
-            handles=handles, loc="outside upper left", ncols=min(len(handles), 4)
-        )
+        set_legend(figure, handles)
     set_title(figure, title)
     set_caption(figure, caption)
     return figure
@@ -126,12 +132,26 @@ def draw_phases(
     # Rasterised without antialiasing: else the background shows between the cells.
     axes.pcolormesh(edges_x, edges_y, rgb, antialiased=False, rasterized=True)
     if missing.any():
-        hatched = np.ma.masked_where(~missing, np.ones(missing.shape))
-        axes.pcolor(
-            edges_x, edges_y, hatched, hatch="///", alpha=0.0, edgecolor="white"
-        )
+        for row, column in np.argwhere(missing):
+            corner = (edges_x[column], edges_y[row])
+            far = (edges_x[column + 1], edges_y[row + 1])
+            width, height = np.subtract(far, corner)
+            axes.add_patch(
+                Rectangle(
+                    corner,
+                    width,
+                    height,
+                    facecolor="none",
+                    edgecolor="white",
+                    hatch="////",
+                    linewidth=0,
+                )
+            )
     axes.set_xlim(edges_x.min(), edges_x.max())
     axes.set_ylim(edges_y.min(), edges_y.max())
+    if log:
+        plain_log_ticks(axes.xaxis)
+        plain_log_ticks(axes.yaxis)
 
 
 def _missing(cells: np.ndarray) -> np.ndarray:

@@ -1,7 +1,8 @@
 """Features as vectors: the polygons of Toy Models of Superposition.
 
-With two hidden dimensions every feature is the segment from the origin to its column W_i;
-with three, a projection. One panel stands for one trained model, usually one sparsity.
+With two hidden dimensions every feature is the segment from the origin to its column
+W_i; with three, a projection. One panel stands for one trained model, usually one
+sparsity.
 
 Axis letters: `panels` models, n features; 2 or 3 hidden dimensions.
 
@@ -24,6 +25,7 @@ from toymodels.plotting.palette import (
     CYCLE,
     FAINT,
     MARKERS,
+    SKY,
     dark_sequential,
     style,
     value_norm,
@@ -44,6 +46,7 @@ def vector_panels(
     labels: Sequence[str] = (),
     columns: int = 5,
     limit: float | None = None,
+    hull: bool = False,
 ) -> Figure:
     """One panel a model, each feature a segment from the origin, with the unit circle.
 
@@ -59,6 +62,7 @@ def vector_panels(
         labels: a short name for each feature, written at its tip.
         columns: the most panels in a row.
         limit: half width of every panel; the longest vector decides when None.
+        hull: fill the polygon around all features.
     """
     limit = limit or _limit(W)
     colors, markers, mappable = _feature_look(W.shape[-1], importance, groups)
@@ -68,7 +72,13 @@ def vector_panels(
     )
     for panel, vectors, name in zip(axes, W, titles, strict=True):
         draw_vectors(
-            panel, vectors, colors=colors, markers=markers, labels=labels, limit=limit
+            panel,
+            vectors,
+            colors=colors,
+            markers=markers,
+            labels=labels,
+            limit=limit,
+            hull=hull,
         )
         panel.set_title(name, loc="center")
     _keys(figure, axes, mappable, importance_label, groups, group_names)
@@ -150,6 +160,7 @@ def draw_vectors(
     labels: Sequence[str] = (),
     limit: float = 1.25,
     circle: bool = True,
+    hull: bool = False,
 ) -> None:
     """The features of one model as segments with a dot at the tip, on given axes.
 
@@ -161,6 +172,7 @@ def draw_vectors(
         labels: names at the tips; empty for none.
         limit: half width of the axes in data units.
         circle: draw the unit circle and the two axes.
+        hull: fill the polygon around all features, and the origin.
     """
     n = vectors.shape[1]
     colors = colors if colors is not None else [CYCLE[0]] * n
@@ -170,6 +182,9 @@ def draw_vectors(
         axes.plot(np.cos(angle), np.sin(angle), color=FAINT, linewidth=0.9, zorder=1)
         axes.axhline(0, color=FAINT, linewidth=0.6, zorder=0)
         axes.axvline(0, color=FAINT, linewidth=0.6, zorder=0)
+    if hull:
+        corners = _hull(vectors)
+        axes.fill(*corners, facecolor=SKY, edgecolor="none", alpha=0.22, zorder=0.5)
     # Less important features come later and smaller, so equal vectors all stay visible.
     for index, ((x, y), color) in enumerate(zip(vectors.T, colors, strict=True)):
         axes.plot([0, x], [0, y], color=color, linewidth=2.0, zorder=2)
@@ -191,6 +206,26 @@ def draw_vectors(
     axes.set(xlim=(-limit, limit), ylim=(-limit, limit), xticks=[], yticks=[])
     axes.set_aspect("equal")
     axes.spines[:].set_visible(False)
+
+
+def _hull(vectors: np.ndarray) -> np.ndarray:
+    """Corners of the convex hull of the columns and the origin, (2, corners)."""
+    # Monotone chain instead of scipy's Qhull, which refuses points on one line.
+    points = sorted({(0.0, 0.0), *map(tuple, vectors.T[np.isfinite(vectors).all(0)])})
+    chains = []
+    for ordered in (points, points[::-1]):
+        chain: list[tuple[float, float]] = []
+        for point in ordered:
+            while len(chain) > 1 and _turn(*chain[-2:], point) <= 0:
+                chain.pop()
+            chain.append(point)
+        chains += chain[:-1]
+    return np.array(chains or points).T
+
+
+def _turn(a: tuple, b: tuple, c: tuple) -> float:
+    """Positive where the path a, b, c turns to the left."""
+    return (b[0] - a[0]) * (c[1] - a[1]) - (b[1] - a[1]) * (c[0] - a[0])
 
 
 def _limit(W: np.ndarray) -> float:
