@@ -15,6 +15,7 @@ from toymodels.features.base import (
 from toymodels.features.concatenated import Concatenated
 from toymodels.features.copula import CopulaFeatures
 from toymodels.features.exactly_k import ExactlyK
+from toymodels.features.gaussian import GaussianFeatures
 from toymodels.features.groups import AnticorrelatedGroup, CorrelatedGroup
 from toymodels.features.independent import IndependentFeatures
 from toymodels.features.noisy import NoisyFeatures
@@ -32,6 +33,7 @@ __all__ = [
     "CorrelatedGroup",
     "ExactlyK",
     "FeatureDistribution",
+    "GaussianFeatures",
     "IndependentFeatures",
     "LabelledSamples",
     "Leaf",
