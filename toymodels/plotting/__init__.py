@@ -6,14 +6,9 @@ of one's own, use the `draw_*` functions inside `with style():`.
 """
 
 from toymodels.plotting.animate import gif_bytes, training_gif
-from toymodels.plotting.canvas import (
+from toymodels.plotting.canvas import new_figure, panels, png_bytes, save_png
+from toymodels.plotting.captions import (
     caption_line,
-    margin_labels,
-    new_figure,
-    panels,
-    plain_log_ticks,
-    png_bytes,
-    save_png,
     set_caption,
     set_color_bars,
     set_legend,
@@ -33,6 +28,7 @@ from toymodels.plotting.dimensionality import (
     dimensions_per_feature,
 )
 from toymodels.plotting.graphs import FeatureGraph, draw_graph
+from toymodels.plotting.marks import margin_labels, plain_log_ticks
 from toymodels.plotting.matrices import draw_matrix, draw_norms, gram_panels
 from toymodels.plotting.palette import CYCLE, style
 from toymodels.plotting.phase import draw_phases, phase_diagram

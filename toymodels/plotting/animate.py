@@ -16,7 +16,8 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from toymodels.plotting.canvas import new_figure, set_caption, set_title
+from toymodels.plotting.canvas import new_figure
+from toymodels.plotting.captions import set_caption, set_title
 from toymodels.plotting.palette import CYCLE, GREY, dark_sequential, style, value_norm
 from toymodels.plotting.vectors import draw_vectors
 
@@ -52,13 +53,14 @@ def gif_bytes(
         raise ValueError("frames: got none, expected at least one figure")
     if len({image.size for image in images}) > 1:
         raise ValueError("frames: got figures of different sizes, expected one size")
-    # First, middle and last frame hold all colours that a moving plot shows. White is
-    # put in by hand: the cut would mix it with the palest greys into a dull background.
+    # First, middle and last frame hold all colours that a moving plot shows.
     picked = [images[0], images[len(images) // 2], images[-1]]
     sample = Image.fromarray(np.concatenate([np.asarray(image) for image in picked]))
-    cut = sample.quantize(colors - 1, method=Image.Quantize.MEDIANCUT)
-    palette = Image.new("P", (1, 1))
-    palette.putpalette([255, 255, 255, *cut.getpalette()[: 3 * (colors - 1)]])
+    palette = sample.quantize(colors, method=Image.Quantize.MEDIANCUT)
+    entries = np.array(palette.getpalette()).reshape(-1, 3)
+    # Pillow looks colours up coarsely and would give the page a pale grey ground.
+    entries[entries.min(axis=1) >= 246] = 255
+    palette.putpalette(entries.ravel().tolist())
     flat = [i.quantize(palette=palette, dither=Image.Dither.NONE) for i in images]
     buffer = io.BytesIO()
     flat[0].save(
@@ -139,12 +141,12 @@ def _training_frames(
         figure.set_dpi(dpi)
         ratios = [1.0] * count + [1.25]
         *planes, losses = figure.subplots(1, count + 1, width_ratios=ratios)
-        limit = 1.12 * max(1.0, float(np.nanmax(np.linalg.norm(W, axis=2))))
+        limit = 1.12 * float(np.nanmax(np.linalg.norm(W, axis=2), initial=1.0))
         colors = None
         if importance is not None and np.ptp(importance) > 0:
             colors = list(dark_sequential()(value_norm(importance)(importance)))
         for k, (axes, name) in enumerate(zip(planes, titles, strict=True)):
-            axes.set_title(name, loc="center", color=CYCLE[k], weight="bold")
+            axes.set_title(name, loc="center", color=CYCLE[k])
             losses.plot(loss_step, loss[:, k], color=CYCLE[k])
         losses.set(xlabel=step_label, yscale="log")
         losses.set_title(loss_label, loc="left")

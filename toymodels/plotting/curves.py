@@ -13,14 +13,9 @@ from jaxtyping import Num
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from toymodels.plotting.canvas import (
-    margin_labels,
-    new_figure,
-    panels,
-    set_caption,
-    set_legend,
-    set_title,
-)
+from toymodels.plotting.canvas import new_figure, panels
+from toymodels.plotting.captions import set_caption, set_legend, set_title
+from toymodels.plotting.marks import margin_labels
 from toymodels.plotting.palette import CYCLE, MARKERS, style
 
 
@@ -64,8 +59,20 @@ def over_seeds(
         band: lower and upper quantile, 0 to 1.
         color: index into the colour cycle.
     """
-    low, middle, high = np.nanquantile(samples, [band[0], 0.5, band[1]], axis=0)
+    low, middle, high = seed_quantiles(samples, (band[0], 0.5, band[1]))
     return Curve(label, x, middle, low, high, color=color)
+
+
+def seed_quantiles(
+    samples: Num[np.ndarray, "seeds points"], levels: Sequence[float]
+) -> Num[np.ndarray, "levels points"]:
+    """Quantiles over the finite seeds; NaN where a point has none."""
+    result = np.full((len(levels), samples.shape[1]), np.nan)
+    for point, column in enumerate(samples.T):
+        finite = column[np.isfinite(column)]
+        if finite.size:
+            result[:, point] = np.quantile(finite, levels)
+    return result
 
 
 @style()

@@ -13,14 +13,11 @@ from jaxtyping import Num
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from toymodels.plotting.canvas import (
-    margin_labels,
-    new_figure,
-    plain_log_ticks,
-    set_caption,
-    set_title,
-)
+from toymodels.plotting.canvas import new_figure
+from toymodels.plotting.captions import set_caption, set_title
+from toymodels.plotting.curves import seed_quantiles
 from toymodels.plotting.graphs import FeatureGraph, draw_graph
+from toymodels.plotting.marks import margin_labels, plain_log_ticks
 from toymodels.plotting.palette import BLUE, CYCLE, VERMILLION, style
 
 NAMED_FRACTIONS = {
@@ -65,11 +62,11 @@ def dimensions_per_feature(
     axes.plot(x, dimensions.T, color=BLUE, alpha=0.35, linewidth=1.0)
     axes.plot([], [], color=BLUE, alpha=0.35, linewidth=1.0, label=names[1])
     axes.plot(
-        x, np.nanmedian(dimensions, axis=0), color=BLUE, marker="o", label=names[0]
+        x, seed_quantiles(dimensions, [0.5])[0], color=BLUE, marker="o", label=names[0]
     )
     _level_axis(axes, x, log_x)
     axes.set(xlabel=xlabel, ylabel=ylabel)
-    axes.set_ylim(0, 1.08 * max(1.0, float(np.nanmax(dimensions))))
+    axes.set_ylim(0, 1.08 * float(np.nanmax(dimensions, initial=1.0)))
     if curve_names:
         axes.legend(loc="upper right")
     set_title(figure, title)

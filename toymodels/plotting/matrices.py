@@ -19,13 +19,8 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 
-from toymodels.plotting.canvas import (
-    WIDTH,
-    new_figure,
-    set_caption,
-    set_color_bars,
-    set_title,
-)
+from toymodels.plotting.canvas import WIDTH, new_figure
+from toymodels.plotting.captions import set_caption, set_color_bars, set_title
 from toymodels.plotting.palette import (
     DIVERGING,
     FAINT,
@@ -77,14 +72,14 @@ def gram_panels(
     ratios += [0.04] * (len(ratios) > 1)
     size = min((WIDTH - 0.3) / columns / (sum(ratios) + 0.08), 4.2)
     width = min(WIDTH, max(columns * size * (sum(ratios) + 0.08) + 0.3, 6.0))
-    height = rows * (size + 0.5 + 0.4 * (len(ratios) > 1)) + 1.4
+    height = rows * (size + 0.4 + 0.35 * (len(ratios) > 1)) + 1.4
     figure = new_figure(height, width=width)
     grid = figure.add_gridspec(
         rows, columns * len(ratios), width_ratios=ratios * columns
     )
     norm = symmetric_norm(gram, limit)
     heat = Normalize(0.0, interference_limit)
-    longest = 1.0 if norms is None else 1.08 * max(1.0, float(np.nanmax(norms)))
+    longest = 1.0 if norms is None else 1.08 * float(np.nanmax(norms, initial=1.0))
     for index, name in enumerate(titles):
         row, column = divmod(index, columns)
         # Boxes of one height, so that bars and rows of the matrix stand side by side.
@@ -104,7 +99,11 @@ def gram_panels(
             cells[-1].set_xlabel(norm_label)
     scales = [(ScalarMappable(norm, DIVERGING), gram_label, "neither")]
     if norms is not None and interference is not None:
-        end = "max" if np.nanmax(interference) > interference_limit else "neither"
+        end = (
+            "max"
+            if np.nanmax(interference, initial=0.0) > interference_limit
+            else "neither"
+        )
         scales.append((ScalarMappable(heat, SEQUENTIAL), interference_label, end))
     set_color_bars(figure, scales)
     set_title(figure, title)

@@ -18,14 +18,9 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch, Rectangle
 from matplotlib.patheffects import withStroke
 
-from toymodels.plotting.canvas import (
-    cell_edges,
-    panels,
-    plain_log_ticks,
-    set_caption,
-    set_legend,
-    set_title,
-)
+from toymodels.plotting.canvas import panels
+from toymodels.plotting.captions import set_caption, set_legend, set_title
+from toymodels.plotting.marks import cell_edges, plain_log_ticks
 from toymodels.plotting.palette import AREAS, style
 
 _LINES = ("-", (0, (5, 2)), (0, (1, 1.5)), (0, (5, 1.5, 1, 1.5)))

@@ -10,7 +10,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 
-from toymodels.plotting.canvas import new_figure, set_caption, set_title
+from toymodels.plotting.canvas import new_figure
+from toymodels.plotting.captions import set_caption, set_title
 from toymodels.plotting.palette import style
 
 # Verdict: symbol, colour of the rim and the text, colour of the ground.

@@ -14,14 +14,11 @@ import numpy as np
 from jaxtyping import Num
 from matplotlib.figure import Figure
 
-from toymodels.plotting.canvas import (
-    margin_labels,
-    new_figure,
-    set_caption,
-    set_legend,
-    set_title,
-)
+from toymodels.plotting.canvas import new_figure
+from toymodels.plotting.captions import set_caption, set_legend, set_title
+from toymodels.plotting.curves import seed_quantiles
 from toymodels.plotting.dimensionality import NAMED_FRACTIONS
+from toymodels.plotting.marks import margin_labels
 from toymodels.plotting.palette import BLUE, CYCLE, FAINT, GREY, VERMILLION, style
 from toymodels.plotting.vectors import draw_vectors
 
@@ -66,7 +63,7 @@ def learning_curves(
             axes.plot(step, values, color=color, linestyle=line, label=name)
     else:
         axes.plot(step, loss, color=BLUE, alpha=0.3, linewidth=1.0)
-        axes.plot(step, np.nanmedian(loss, axis=1), color=BLUE, linewidth=2.2)
+        axes.plot(step, seed_quantiles(loss.T, [0.5])[0], color=BLUE, linewidth=2.2)
     axes.set(xscale=xscale, yscale=yscale, xlabel=xlabel, ylabel=ylabel)
     axes.margins(x=0.01)
     heights = list((references or {}).values())
@@ -152,12 +149,12 @@ def vector_paths(
         labels: a short name for each feature, at its end.
         limit: half width of the axes; the longest vector decides when None.
     """
-    longest = float(np.nanmax(np.linalg.norm(W, axis=1)))
+    longest = float(np.nanmax(np.linalg.norm(W, axis=1), initial=1.0))
     figure = new_figure(5.6, width=6.0)
     axes = figure.add_subplot()
     colors = [CYCLE[i % len(CYCLE)] for i in range(W.shape[-1])]
     draw_vectors(
-        axes, W[-1], colors=colors, labels=labels, limit=limit or 1.2 * max(1, longest)
+        axes, W[-1], colors=colors, labels=labels, limit=limit or 1.2 * longest
     )
     for i, color in enumerate(colors):
         # A pale stroke below the path separates it from the final vector.

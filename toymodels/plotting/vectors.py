@@ -20,7 +20,8 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from toymodels.plotting.canvas import panels, set_caption, set_title
+from toymodels.plotting.canvas import panels
+from toymodels.plotting.captions import set_caption, set_title
 from toymodels.plotting.palette import (
     CYCLE,
     FAINT,
