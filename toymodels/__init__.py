@@ -11,6 +11,7 @@ from toymodels.config import SettingsError as SettingsError
 from toymodels.features import *  # noqa: F403 (one reviewed list, in features/)
 from toymodels.models import Autoencoder as Autoencoder
 from toymodels.models import ComputationModel as ComputationModel
+from toymodels.training import DivergedWarning as DivergedWarning
 from toymodels.training import Objective as Objective
 from toymodels.training import Optimiser as Optimiser
 from toymodels.training import Run as Run

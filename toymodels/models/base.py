@@ -12,6 +12,8 @@ import functools
 from typing import Any
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 from flax import nnx
 from jaxtyping import Array, Float, PRNGKeyArray
 
@@ -40,22 +42,22 @@ class ModelSettings:
         return nnx.to_pure_dict(nnx.state(self.module(nnx.Rngs(key)), nnx.Param))
 
     def apply(
-        self, params: Params, x: Float[Array, "n batch"]
+        self, params: Params, x: Float[Array | np.ndarray, "n batch"]
     ) -> Float[Array, "n batch"]:
         """The model's output for samples in columns."""
-        return _merge(self, params)(x)
+        return _merge(self, params)(jnp.asarray(x))
 
     def encode(
-        self, params: Params, x: Float[Array, "n batch"]
+        self, params: Params, x: Float[Array | np.ndarray, "n batch"]
     ) -> Float[Array, "d batch"]:
         """The hidden activation h."""
-        return _merge(self, params).encode(x)
+        return _merge(self, params).encode(jnp.asarray(x))
 
     def decode(
-        self, params: Params, h: Float[Array, "d batch"]
+        self, params: Params, h: Float[Array | np.ndarray, "d batch"]
     ) -> Float[Array, "n batch"]:
         """The output from a hidden activation, which may have been perturbed."""
-        return _merge(self, params).decode(h)
+        return _merge(self, params).decode(jnp.asarray(h))
 
 
 @functools.lru_cache(maxsize=256)

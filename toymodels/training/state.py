@@ -18,16 +18,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jaxtyping import Array, Float, Int, PRNGKeyArray
+from jaxtyping import Array, Float, Int, Integer, Key, PRNGKeyArray
 
 from toymodels.features import FeatureDistribution
+from toymodels.features.base import register_pytree
 from toymodels.models import ModelSettings, Params
 from toymodels.training.objective import Objective
 from toymodels.training.optimiser import Optimiser
 from toymodels.training.spec import TrainSpec
 
 
-@jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class TrainState:
     """What the next step needs, and what earlier steps have recorded."""
@@ -38,7 +38,7 @@ class TrainState:
     """Optax state of every run, leaves (runs, …)."""
     step: Int[Array, ""]
     """Updates performed so far."""
-    keys: PRNGKeyArray
+    keys: Key[Array, " seeds"]
     """(seeds,): root of the data stream of each seed."""
     failed_at: Int[Array, " runs"]
     """First step whose loss was not finite, else −1."""
@@ -48,7 +48,6 @@ class TrainState:
     """Each of shape (snaps, runs, …); zero until their step is reached."""
 
 
-@jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class Inputs:
     """The settings that are traced, so that changing them compiles nothing anew."""
@@ -59,6 +58,10 @@ class Inputs:
     learning_rate: Float[Array, " runs"]
     weight_decay: Float[Array, " runs"]
     snapshot_steps: Int[Array, " snaps"]
+
+
+for _cls in (TrainState, Inputs):
+    register_pytree(_cls, tuple(f.name for f in dataclasses.fields(_cls)))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -73,6 +76,7 @@ class Plan:
     windows: int
 
 
+@jax.tree_util.register_dataclass
 @dataclasses.dataclass(frozen=True)
 class StepInfo:
     """What a person wants to see of one step."""
@@ -141,7 +145,7 @@ def _init(
     members: int,
     snaps: int,
     root: PRNGKeyArray,
-    seeds: Int[Array, " seeds"],
+    seeds: Integer[Array, " seeds"],
 ) -> TrainState:
     runs = seeds.shape[0] * members
     keys = jax.vmap(lambda seed: jax.random.split(jax.random.fold_in(root, seed)))(
@@ -163,7 +167,7 @@ def _init(
 
 def sample(
     features: FeatureDistribution,
-    keys: PRNGKeyArray,
+    keys: Key[Array, " seeds"],
     step: Int[Array, ""],
     batch: int,
 ) -> Float[Array, "runs n batch"]:
@@ -196,7 +200,9 @@ def step(plan: Plan, inputs: Inputs, state: TrainState) -> tuple[TrainState, Ste
 
     def update(grads, optimiser, params, learning_rate, weight_decay):
         rule = plan.optimiser.transformation(plan.steps, learning_rate, weight_decay)
-        updates, optimiser = rule.update(grads, optimiser, params)
+        # Optax raises floats to integer powers, which strict promotion forbids.
+        with jax.numpy_dtype_promotion("standard"):
+            updates, optimiser = rule.update(grads, optimiser, params)
         return optax.apply_updates(params, updates), optimiser
 
     loss, grads = jax.vmap(jax.value_and_grad(loss_of))(
