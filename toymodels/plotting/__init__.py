@@ -1,8 +1,33 @@
 """Drawing: arrays in, Matplotlib figures out.
 
 Nothing here trains or measures, and nothing touches pyplot or global settings: a
-function returns a `Figure`, and the caller gives every title and label. To draw on axes
-of one's own, use the `draw_*` functions inside `with style():`.
+function returns a `Figure`, and the caller gives every title and label. Each figure
+function also takes `title` and `caption`. To draw on axes of one's own, use the
+`draw_*` functions inside `with style():`.
+
+Figures:
+    vector_panels(W, titles=…, importance=…)        W (panels, 2, n): the polygons
+    vector_panels_3d(W, titles=…, groups=…, edges=…)    W (panels, 3, n)
+    vector_paths(W, labels=…)                       W (snaps, 2, n): moves in training
+    gram_panels(gram, titles=…, bias=…, norms=…, interference=…)    (panels, n, n)
+    phase_diagram(x, y, maps, class_names=…, boundaries=…)   maps: title → classes
+    dimensions_per_feature(x, dimensions)           D* against 1/(1−S), (seeds, levels)
+    dimensionality_scatter(x, values, graphs=…)     D_i of every feature, (levels, n)
+    curve_figure(curves, references=…, xlines=…)    curves with bands over seeds
+    small_multiples(curves, references=…)           title → curves, one panel each
+    learning_curves(step, loss, names=…)            loss (windows, runs)
+    levels_over_training(step, values, loss_step, loss)     D_i above, loss below
+    verdict_strip(ids, verdicts)                    one tile a claim
+Bytes:
+    training_gif(W, step, loss_step, loss, titles=…)    W (snaps, panels, 2, n)
+    gif_bytes(figures), png_bytes(figure), save_png(figure, path)
+Data to draw:
+    Curve(label, x, y, low, high), over_seeds(label, x, samples) -> Curve
+    FeatureGraph(adjacency, title, level)
+Parts, on given axes or figures:
+    draw_vectors, draw_matrix, draw_norms, draw_phases, draw_graph, draw_curves,
+    draw_xlines, margin_labels, plain_log_ticks; new_figure, panels, set_title,
+    set_caption, set_legend, set_color_bars, caption_line(seeds=…, loss=…, …)
 """
 
 from toymodels.plotting.animate import gif_bytes, training_gif

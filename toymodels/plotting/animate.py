@@ -90,7 +90,7 @@ def training_gif(
     log_steps: bool = True,
     milliseconds: int = 80,
     colors: int = 64,
-    dpi: float = 92.0,
+    dpi: float | int = 92.0,
 ) -> bytes:
     """The features of one or more models while they train, with their losses beside.
 

@@ -17,7 +17,7 @@ WIDTH = 9.0
 
 
 @style()
-def new_figure(height: float = 5.0, *, width: float = WIDTH) -> Figure:
+def new_figure(height: float | int = 5.0, *, width: float | int = WIDTH) -> Figure:
     """An empty figure with constrained layout, sizes in inches."""
     return Figure(figsize=(width, height), layout="constrained")
 
@@ -27,9 +27,9 @@ def panels(
     count: int,
     *,
     columns: int = 4,
-    panel_height: float = 2.4,
-    width: float = WIDTH,
-    extra_height: float = 0.7,
+    panel_height: float | int = 2.4,
+    width: float | int = WIDTH,
+    extra_height: float | int = 0.7,
     sharex: bool = False,
     sharey: bool = False,
     projection: str | None = None,

@@ -107,7 +107,7 @@ def caption_line(
     *,
     seeds: int | None = None,
     loss: str | None = None,
-    exponent: float | None = None,
+    exponent: float | int | None = None,
     optimiser: str | None = None,
     scale: str | None = None,
     fingerprint: str | None = None,

@@ -47,7 +47,7 @@ def over_seeds(
     x: Num[np.ndarray, " points"],
     samples: Num[np.ndarray, "seeds points"],
     *,
-    band: tuple[float, float] = (0.0, 1.0),
+    band: tuple[float | int, float | int] = (0.0, 1.0),
     color: int | None = None,
 ) -> Curve:
     """The median over seeds, with the band between two quantiles of them.
@@ -64,7 +64,7 @@ def over_seeds(
 
 
 def seed_quantiles(
-    samples: Num[np.ndarray, "seeds points"], levels: Sequence[float]
+    samples: Num[np.ndarray, "seeds points"], levels: Sequence[float | int]
 ) -> Num[np.ndarray, "levels points"]:
     """Quantiles over the finite seeds; NaN where a point has none."""
     result = np.full((len(levels), samples.shape[1]), np.nan)
@@ -85,10 +85,10 @@ def curve_figure(
     caption: str = "",
     xscale: str = "linear",
     yscale: str = "linear",
-    references: Mapping[str, float] | None = None,
-    xlines: Mapping[str, float] | None = None,
-    ylim: tuple[float | None, float | None] = (None, None),
-    height: float = 4.6,
+    references: Mapping[str, float | int] | None = None,
+    xlines: Mapping[str, float | int] | None = None,
+    ylim: tuple[float | int | None, float | int | None] = (None, None),
+    height: float | int = 4.6,
 ) -> Figure:
     """Curves on one pair of axes.
 
@@ -132,7 +132,7 @@ def small_multiples(
     caption: str = "",
     xscale: str = "linear",
     yscale: str = "linear",
-    references: Mapping[str, float] | None = None,
+    references: Mapping[str, float | int] | None = None,
     columns: int = 3,
     sharey: bool = True,
 ) -> Figure:
@@ -205,7 +205,7 @@ def draw_curves(axes: Axes, curves: Sequence[Curve]) -> None:
             )
 
 
-def draw_xlines(axes: Axes, values: Mapping[str, float]) -> None:
+def draw_xlines(axes: Axes, values: Mapping[str, float | int]) -> None:
     """Vertical dashed lines, each named at the top of the axes."""
     for name, value in values.items():
         axes.axvline(value, color="#777777", linewidth=0.8, linestyle=(0, (4, 3)))
@@ -222,7 +222,7 @@ def draw_xlines(axes: Axes, values: Mapping[str, float]) -> None:
         )
 
 
-def _include(axes: Axes, references: Mapping[str, float], ylim: tuple) -> None:
+def _include(axes: Axes, references: Mapping[str, float | int], ylim: tuple) -> None:
     """Widen automatic limits until every reference line is inside."""
     if not references or ylim != (None, None):
         return

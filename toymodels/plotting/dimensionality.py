@@ -39,7 +39,7 @@ def dimensions_per_feature(
     ylabel: str,
     title: str = "",
     caption: str = "",
-    guides: Mapping[str, float] | None = None,
+    guides: Mapping[str, float | int] | None = None,
     curve_names: Sequence[str] = (),
     log_x: bool = True,
 ) -> Figure:
@@ -84,7 +84,7 @@ def dimensionality_scatter(
     ylabel: str,
     title: str = "",
     caption: str = "",
-    fractions: Mapping[str, float] | None = None,
+    fractions: Mapping[str, float | int] | None = None,
     graphs: Sequence[FeatureGraph] = (),
     dimensions: Num[np.ndarray, " levels"] | None = None,
     dimensions_name: str = "",

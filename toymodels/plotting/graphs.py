@@ -40,7 +40,7 @@ def draw_graph(
     adjacency: Num[np.ndarray, "n n"],
     *,
     color: str = CYCLE[0],
-    aspect: float = 1.0,
+    aspect: float | int = 1.0,
 ) -> None:
     """Nodes and edges on given axes, which become square and bare.
 
@@ -69,7 +69,7 @@ def draw_graph(
 
 
 def graph_layout(
-    adjacency: Num[np.ndarray, "n n"], *, aspect: float = 1.0
+    adjacency: Num[np.ndarray, "n n"], *, aspect: float | int = 1.0
 ) -> Float[np.ndarray, "n 2"]:
     """Positions of the nodes: components laid out by stress, packed in rows."""
     linked = adjacency != 0

@@ -12,10 +12,10 @@ from toymodels.plotting.palette import GREY
 
 def margin_labels(
     axes: Axes,
-    values: Mapping[str, float],
+    values: Mapping[str, float | int],
     *,
     color: str = GREY,
-    size: float = 10,
+    size: float | int = 10,
     line: bool = True,
 ) -> None:
     """Horizontal lines at `values`, each named at the right margin.

@@ -43,8 +43,8 @@ def gram_panels(
     gram_label: str = r"$W^\top W$ and $b$",
     norm_label: str = r"$\|W_i\|$",
     interference_label: str = r"interference $\sum_{j\neq i}(\hat W_i\cdot W_j)^2$",
-    limit: float | None = None,
-    interference_limit: float = 1.0,
+    limit: float | int | None = None,
+    interference_limit: float | int = 1.0,
     columns: int = 4,
 ) -> Figure:
     """WᵀW of several models, each with its bias and the lengths of its features.

@@ -68,7 +68,7 @@ def value_norm(values: np.ndarray) -> Normalize:
     return Normalize(low, high if high > low else low + 1.0)
 
 
-def symmetric_norm(values: np.ndarray, limit: float | None = None) -> Normalize:
+def symmetric_norm(values: np.ndarray, limit: float | int | None = None) -> Normalize:
     """A linear scale from −limit to limit, so that 0 is the white of `DIVERGING`.
 
     Args:

@@ -70,7 +70,7 @@ def verdict_strip(
     return figure
 
 
-def _tile(axes: Axes, x: float, y: float, verdict: str, name: str) -> None:
+def _tile(axes: Axes, x: int, y: int, verdict: str, name: str) -> None:
     """A rounded tile in the cell whose lower left corner is (x, y)."""
     symbol, color, ground = VERDICT_LOOKS[verdict]
     axes.add_patch(

@@ -37,7 +37,7 @@ def learning_curves(
     caption: str = "",
     xscale: str = "log",
     yscale: str = "log",
-    references: Mapping[str, float] | None = None,
+    references: Mapping[str, float | int] | None = None,
 ) -> Figure:
     """The loss of every run over the steps of training.
 
@@ -89,8 +89,8 @@ def levels_over_training(
     loss_label: str,
     title: str = "",
     caption: str = "",
-    fractions: Mapping[str, float] | None = None,
-    jumps: Sequence[float] = (),
+    fractions: Mapping[str, float | int] | None = None,
+    jumps: Sequence[float | int] = (),
     xscale: str = "log",
     loss_scale: str = "log",
 ) -> Figure:
@@ -137,7 +137,7 @@ def vector_paths(
     title: str = "",
     caption: str = "",
     labels: Sequence[str] = (),
-    limit: float | None = None,
+    limit: float | int | None = None,
 ) -> Figure:
     """How each feature vector moved in the plane, from its first place to its last.
 

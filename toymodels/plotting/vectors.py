@@ -46,7 +46,7 @@ def vector_panels(
     group_names: Sequence[str] = (),
     labels: Sequence[str] = (),
     columns: int = 5,
-    limit: float | None = None,
+    limit: float | int | None = None,
     hull: bool = False,
 ) -> Figure:
     """One panel a model, each feature a segment from the origin, with the unit circle.
@@ -101,9 +101,9 @@ def vector_panels_3d(
     group_names: Sequence[str] = (),
     edges: Bool[np.ndarray, "panels n n"] | None = None,
     columns: int = 4,
-    limit: float | None = None,
-    elevation: float = 22.0,
-    azimuth: float = 35.0,
+    limit: float | int | None = None,
+    elevation: float | int = 22.0,
+    azimuth: float | int = 35.0,
 ) -> Figure:
     """Features of a model with three hidden dimensions, in a projection.
 
@@ -159,7 +159,7 @@ def draw_vectors(
     colors: Sequence | None = None,
     markers: Sequence[str] | None = None,
     labels: Sequence[str] = (),
-    limit: float = 1.25,
+    limit: float | int = 1.25,
     circle: bool = True,
     hull: bool = False,
 ) -> None:
@@ -212,7 +212,8 @@ def draw_vectors(
 def _hull(vectors: np.ndarray) -> np.ndarray:
     """Corners of the convex hull of the columns and the origin, (2, corners)."""
     # Monotone chain instead of scipy's Qhull, which refuses points on one line.
-    points = sorted({(0.0, 0.0), *map(tuple, vectors.T[np.isfinite(vectors).all(0)])})
+    finite = vectors.T[np.isfinite(vectors).all(axis=0)].tolist()
+    points = sorted({(0.0, 0.0), *map(tuple, finite)})
     chains = []
     for ordered in (points, points[::-1]):
         chain: list[tuple[float, float]] = []
