@@ -1,0 +1,1 @@
+"""Every experiment of the catalogue: one flat file each, found by `registry`."""
