@@ -9,6 +9,7 @@ which may have its own numbers.
 """
 
 import abc
+import copy
 import dataclasses
 from collections.abc import Callable
 from typing import Any, dataclass_transform
@@ -201,19 +202,20 @@ class FeatureDistribution(abc.ABC):
             raise SettingsError(
                 "members", members, f"{self.members}, as in the features"
             )
-        values = {}
+        # A copy without construction: what was valid once is so for every member.
+        grown = copy.copy(self)
+        for name, rank in _ranks(type(self)).items():
+            value = getattr(self, name)
+            if _leading(value, rank) is None:
+                value = numpy_of(value).broadcast_to(value, (members, *value.shape))
+                object.__setattr__(grown, name, value)
         for field in dataclasses.fields(self):
-            value = getattr(self, field.name)
-            if "axes" in field.metadata:
-                if _leading(value, len(field.metadata["axes"])) is None:
-                    value = _numpy_of(value).broadcast_to(
-                        value, (members, *value.shape)
-                    )
-                values[field.name] = value
-            elif "child" in field.metadata:
+            if "child" in field.metadata:
+                value = getattr(self, field.name)
                 parts = tuple(part.per_member(members) for part in _parts(value))
-                values[field.name] = parts if isinstance(value, tuple) else parts[0]
-        return dataclasses.replace(self, **values)
+                parts = parts if isinstance(value, tuple) else parts[0]
+                object.__setattr__(grown, field.name, parts)
+        return grown
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -239,14 +241,19 @@ class FeatureDistribution(abc.ABC):
     frozen_default=True, kw_only_default=True, field_specifiers=(leaf, child)
 )
 def feature_distribution(cls: type) -> type:
-    """Make `cls` settings that JSON can carry, and a pytree of its leaves."""
+    """Make `cls` settings that JSON can carry, and a pytree of its leaves.
+
+    A class that computes further arrays from its leaves on construction names them in
+    `derived`, a class variable: name to number of axes without `members`.
+    """
     cls = settings(cls)
     cls.__eq__ = FeatureDistribution.__eq__
     cls.__hash__ = FeatureDistribution.__hash__
     fields = dataclasses.fields(cls)
     data = tuple(f.name for f in fields if {"axes", "child"} & set(f.metadata))
     static = tuple(f.name for f in fields if f.name not in data)
-    register_pytree(cls, data + tuple(getattr(cls, "derived", ())), static)
+    derived = tuple(name for name in _ranks(cls) if name not in data)
+    register_pytree(cls, data + derived, static)
     return cls
 
 
@@ -264,7 +271,8 @@ def open_uniform(key: PRNGKeyArray, shape: tuple[int, ...]) -> Float[Array, "...
     return jax.random.uniform(key, shape) + 2.0**-24
 
 
-def _numpy_of(value: Any) -> Any:
+def numpy_of(value: Any) -> Any:
+    """`jax.numpy` inside a transformation, NumPy elsewhere."""
     return jnp if isinstance(value, jax.core.Tracer) else np
 
 
@@ -272,7 +280,14 @@ def _leading(value: Any, rank: int) -> int | None:
     return value.shape[0] if np.ndim(value) > rank else None
 
 
-def _parts(value: Any) -> tuple[FeatureDistribution, ...]:
+def _ranks(cls: type) -> dict[str, int]:
+    """Number of axes of every leaf of a single distribution, derived ones included."""
+    fields = dataclasses.fields(cls)
+    ranks = {f.name: len(f.metadata["axes"]) for f in fields if "axes" in f.metadata}
+    return {**ranks, **getattr(cls, "derived", {})}
+
+
+def _parts(value: Any) -> tuple:
     return value if isinstance(value, tuple) else (value,)
 
 
@@ -299,7 +314,7 @@ def _fit(owner: Any, field: dataclasses.Field, value: Any) -> Any:
         value = value[..., 0]
     _check_shape(name, value.shape, axes, shape, field.metadata["exact"])
     lead = value.shape[:1] if value.ndim > len(shape) else ()
-    return _numpy_of(value).array(_numpy_of(value).broadcast_to(value, (*lead, *shape)))
+    return numpy_of(value).array(numpy_of(value).broadcast_to(value, (*lead, *shape)))
 
 
 def _check_shape(

@@ -3,6 +3,8 @@
 Axis letters: `n` features of all blocks, `batch` samples, `members` of one ensemble.
 """
 
+from collections.abc import Sequence
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,11 +24,11 @@ class Concatenated(FeatureDistribution):
     """The features of all parts in order; different parts are independent.
 
     Args:
-        parts: one or more distributions. A sample is labelled as backdoor if it is a
-            repeated point in any part.
+        parts: one or more distributions, kept as a tuple. A sample is labelled as
+            backdoor if it is a repeated point in any part.
     """
 
-    parts: tuple[FeatureDistribution, ...] = child()
+    parts: Sequence[FeatureDistribution] = child()
 
     def __post_init__(self) -> None:
         """Lists become tuples; no parts at all is an error."""

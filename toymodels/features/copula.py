@@ -23,6 +23,7 @@ from toymodels.features.base import (
     feature_distribution,
     labelled,
     leaf,
+    numpy_of,
     open_uniform,
 )
 from toymodels.features.values import GatedFeatures, gated
@@ -51,7 +52,7 @@ class CopulaFeatures(GatedFeatures):
     values: str = "uniform"
 
     # A matrix F with F Fᵀ = R, found once and not in every step.
-    derived: ClassVar[tuple[str, ...]] = ("_factor",)
+    derived: ClassVar[dict[str, int]] = {"_factor": 2}
 
     def __post_init__(self) -> None:
         """One number becomes a matrix, and the matrix its factor."""
@@ -65,25 +66,9 @@ class CopulaFeatures(GatedFeatures):
     def check(self) -> None:
         """`correlation` must be a correlation matrix."""
         super().check()
-        matrix = exact(self.correlation)
-        if not np.allclose(matrix, matrix.swapaxes(-1, -2), rtol=0, atol=1e-6):
-            raise SettingsError(
-                "correlation", self.correlation, "a symmetric matrix", "(R + Rᵀ)/2"
-            )
-        diagonal = np.diagonal(matrix, axis1=-2, axis2=-1)
-        if not np.allclose(diagonal, 1, rtol=0, atol=1e-6):
-            raise SettingsError("correlation", diagonal, "1 on the diagonal")
-        lengths, axes = np.linalg.eigh(matrix)
-        if lengths.min() < -1e-6 * self.n:
-            raise SettingsError(
-                "correlation",
-                f"smallest eigenvalue {lengths.min():.3g}",
-                "a positive semidefinite matrix",
-                "weaker negative correlations",
-            )
-        # Not Cholesky, which fails for singular matrices such as "always together".
-        factor = axes * np.sqrt(np.maximum(lengths, 0))[..., None, :]
-        object.__setattr__(self, "_factor", factor.astype(np.float32))
+        if not isinstance(self.correlation, jax.core.Tracer):
+            _check_matrix(exact(self.correlation))
+        object.__setattr__(self, "_factor", _factor(self.correlation))
 
     def sample_labelled(self, key: PRNGKeyArray, batch: int) -> LabelledSamples:
         """Independent normals, turned by the factor of R and cut at Φ⁻¹(p)."""
@@ -100,3 +85,27 @@ class CopulaFeatures(GatedFeatures):
     def activity(self) -> Float64[np.ndarray, "*members n"]:
         """The probability p, whatever the correlation."""
         return exact(self.probability)
+
+
+def _check_matrix(matrix: np.ndarray) -> None:
+    field = "correlation"
+    if not np.allclose(matrix, matrix.swapaxes(-1, -2), rtol=0, atol=1e-6):
+        raise SettingsError(field, matrix, "a symmetric matrix", "(R + R.T) / 2")
+    diagonal = np.diagonal(matrix, axis1=-2, axis2=-1)
+    if not np.allclose(diagonal, 1, rtol=0, atol=1e-6):
+        raise SettingsError(field, diagonal, "1 on the diagonal")
+    smallest = np.linalg.eigvalsh(matrix).min()
+    if smallest < -1e-6 * matrix.shape[-1]:
+        raise SettingsError(
+            field,
+            f"smallest eigenvalue {smallest:.3g}",
+            "a positive semidefinite matrix",
+            "weaker negative correlations",
+        )
+
+
+def _factor(correlation: Leaf) -> Leaf:
+    """F with F Fᵀ = R, not Cholesky's, which fails for singular R."""
+    numpy = numpy_of(correlation)
+    lengths, axes = numpy.linalg.eigh(correlation)
+    return axes * numpy.sqrt(numpy.maximum(lengths, 0))[..., None, :]

@@ -37,7 +37,7 @@ class GaussianFeatures(FeatureDistribution):
     covariance: Leaf = leaf("n", "n", check=check_range, exact=True)
 
     # A matrix F with F Fᵀ = Σ, found once and not in every step.
-    derived: ClassVar[tuple[str, ...]] = ("_factor",)
+    derived: ClassVar[dict[str, int]] = {"_factor": 2}
 
     @property
     def n(self) -> int:

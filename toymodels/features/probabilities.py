@@ -17,10 +17,10 @@ from toymodels.config import (
 
 def power_law_probability(
     n: int,
-    exponent: float,
+    exponent: float | int,
     *,
-    peak: float | None = None,
-    mean: float | None = None,
+    peak: float | int | None = None,
+    mean: float | int | None = None,
 ) -> Float64[np.ndarray, " n"]:
     """p_i ∝ i^(−exponent) for i = 1 … n, scaled to a peak or to a mean.
 
@@ -50,7 +50,7 @@ def power_law_probability(
 
 
 def geometric_probability(
-    n: int, first: float, ratio: float
+    n: int, first: float | int, ratio: float | int
 ) -> Float64[np.ndarray, " n"]:
     """p_i = first · ratio^(i−1) for i = 1 … n.
 

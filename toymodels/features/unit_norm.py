@@ -84,23 +84,24 @@ class UnitNorm(FeatureDistribution):
 
     def variance(self) -> Float64[np.ndarray, "*members n"]:
         """E x_i²/‖x‖² − mean² by quadrature, to about 1e-12."""
-        return self._moment(2) - self.mean() ** 2
+        # n = 1 gives exactly 1 for both terms, up to rounding below zero.
+        return np.maximum(self._moment(2) - self.mean() ** 2, 0.0)
 
     def activity(self) -> Float64[np.ndarray, "*members n"]:
         """p_i divided by the probability that a sample is not empty."""
         p = exact(self.base.probability)
-        return p / _not_empty(p)[..., None]
+        return p / _not_empty(p)
 
     def _moment(self, order: int) -> np.ndarray:
         p = exact(self.base.probability)
         rows = [_ratio_moment(row, self.base.values, order) for row in np.atleast_2d(p)]
-        return (np.stack(rows) / _not_empty(np.atleast_2d(p))[:, None]).reshape(p.shape)
+        return (np.stack(rows) / _not_empty(np.atleast_2d(p))).reshape(p.shape)
 
 
 def _not_empty(p: np.ndarray) -> np.ndarray:
-    """1 − Π(1 − p_i) over the last axis, without cancellation for small p."""
+    """1 − Π(1 − p_i), (…, 1), without cancellation for small p."""
     with np.errstate(divide="ignore"):
-        return -np.expm1(np.log1p(-p).sum(axis=-1))
+        return -np.expm1(np.log1p(-p).sum(axis=-1, keepdims=True))
 
 
 def _ratio_moment(p: np.ndarray, values: str, order: int) -> np.ndarray:
