@@ -1,0 +1,65 @@
+"""The same training through this package's public interface.
+
+Two data streams, asked for by name: "independent" draws fresh samples for every run, as
+PyTorch does; "shared" is how the figures train a sweep, where the runs of one seed gate
+the same draws with their own probabilities.
+
+Letters: `runs` models trained together, n features, d hidden dimensions.
+"""
+
+import time
+
+import jax
+import numpy as np
+
+import toymodels as tm
+from workloads import LEARNING_RATE, WEIGHT_DECAY, Workload, answer
+
+
+def spec_of(work: Workload, stream: str, repeats: int) -> tm.TrainSpec:
+    """The workload as settings, long enough for `repeats` timed repeats."""
+    independent = stream == "independent"
+    return tm.TrainSpec(
+        model=tm.Autoencoder(
+            n=work.n, d=work.d, init_name="xavier_3d", instances=work.runs
+        ),
+        features=tm.IndependentFeatures(
+            n=work.n, probability=np.asarray(work.probability)[:, None]
+        ),
+        objective=tm.Objective(kind="mean"),
+        optimiser=tm.Optimiser(learning_rate=LEARNING_RATE, weight_decay=WEIGHT_DECAY),
+        importance=np.asarray(work.importance),
+        seeds=work.runs if independent else 1,
+        members=1 if independent else work.runs,
+        batch=work.batch,
+        steps=work.steps * repeats,
+        # One window of the loss history for each repeat.
+        history=repeats,
+    )
+
+
+def main() -> None:
+    """Answer requests: {"workload": …} starts one, {} trains its next repeat."""
+    chunks = iter(())
+
+    def handle(request):
+        nonlocal chunks
+        if "workload" in request:
+            work = Workload(**request["workload"])
+            spec = spec_of(work, request["stream"], request["repeats"])
+            chunks = tm.training.run_chunks(spec, chunk=work.steps)
+        start = time.perf_counter()
+        report = next(chunks)
+        seconds = time.perf_counter() - start
+        return {
+            "seconds": seconds,
+            "loss": float(report.loss.mean()),
+            "threads": None,
+            "version": jax.__version__,
+        }
+
+    answer(handle)
+
+
+if __name__ == "__main__":
+    main()
