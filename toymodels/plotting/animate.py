@@ -132,7 +132,7 @@ def _training_frames(
     caption: str,
     importance: np.ndarray | None,
     log_steps: bool,
-    dpi: float,
+    dpi: float | int,
 ) -> Iterator[Figure]:
     """One figure, moved on and yielded again for each snapshot."""
     with style():
@@ -141,6 +141,8 @@ def _training_frames(
         figure.set_dpi(dpi)
         ratios = [1.0] * count + [1.25]
         *planes, losses = figure.subplots(1, count + 1, width_ratios=ratios)
+        xscale = "log" if log_steps else "linear"
+        losses.set(xlabel=step_label, xscale=xscale, yscale="log")
         limit = 1.12 * float(np.nanmax(np.linalg.norm(W, axis=2), initial=1.0))
         colors = None
         if importance is not None and np.ptp(importance) > 0:
@@ -148,10 +150,7 @@ def _training_frames(
         for k, (axes, name) in enumerate(zip(planes, titles, strict=True)):
             axes.set_title(name, loc="center", color=CYCLE[k])
             losses.plot(loss_step, loss[:, k], color=CYCLE[k])
-        losses.set(xlabel=step_label, yscale="log")
         losses.set_title(loss_label, loc="left")
-        if log_steps:
-            losses.set_xscale("log")
         low = losses.get_xlim()[0]
         marker = losses.axvline(max(step[0], low), color=GREY, linewidth=1.2)
         clock = losses.text(

@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 
 from toymodels.plotting.canvas import new_figure, panels
 from toymodels.plotting.captions import set_caption, set_legend, set_title
-from toymodels.plotting.marks import margin_labels
+from toymodels.plotting.marks import include, margin_labels
 from toymodels.plotting.palette import CYCLE, MARKERS, style
 
 
@@ -107,10 +107,14 @@ def curve_figure(
     """
     figure = new_figure(height)
     axes = figure.add_subplot()
+    # Scales come before the data: else a log axis without finite data cannot be drawn.
+    axes.set(xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale)
     draw_curves(axes, curves)
-    axes.set(xlabel=xlabel, ylabel=ylabel, xscale=xscale, yscale=yscale, ylim=ylim)
     draw_xlines(axes, xlines or {})
-    _include(axes, references or {}, ylim)
+    if ylim == (None, None):
+        include(axes, references or {})
+    else:
+        axes.set_ylim(ylim)
     named = [curve for curve in curves if curve.label]
     if len(named) > 5:
         figure.legend(loc="outside right center")
@@ -159,10 +163,10 @@ def small_multiples(
     for index, (panel, (name, lines)) in enumerate(
         zip(axes, curves.items(), strict=True)
     ):
-        draw_curves(panel, lines)
         panel.set(xscale=xscale, yscale=yscale)
+        draw_curves(panel, lines)
         panel.set_title(name)
-        _include(panel, references or {}, (None, None))
+        include(panel, references or {})
         if index + columns >= len(curves):
             panel.set_xlabel(xlabel)
             panel.tick_params(labelbottom=True)
@@ -220,13 +224,3 @@ def draw_xlines(axes: Axes, values: Mapping[str, float | int]) -> None:
             size=10,
             color="#333333",
         )
-
-
-def _include(axes: Axes, references: Mapping[str, float | int], ylim: tuple) -> None:
-    """Widen automatic limits until every reference line is inside."""
-    if not references or ylim != (None, None):
-        return
-    values = [v for v in references.values() if v > 0 or axes.get_yscale() != "log"]
-    points = [(axes.get_xlim()[0], value) for value in values]
-    axes.update_datalim(points, updatex=False)
-    axes.autoscale_view(scalex=False)

@@ -10,6 +10,15 @@ from matplotlib.ticker import FuncFormatter, NullFormatter
 from toymodels.plotting.palette import GREY
 
 
+def include(axes: Axes, values: Mapping[str, float | int]) -> None:
+    """Widen automatic y limits until all the heights are inside."""
+    heights = [y for y in values.values() if y > 0 or axes.get_yscale() != "log"]
+    if heights:
+        x = axes.get_xlim()[0]
+        axes.update_datalim([(x, height) for height in heights], updatex=False)
+        axes.autoscale_view(scalex=False)
+
+
 def margin_labels(
     axes: Axes,
     values: Mapping[str, float | int],

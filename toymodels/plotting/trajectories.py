@@ -18,7 +18,7 @@ from toymodels.plotting.canvas import new_figure
 from toymodels.plotting.captions import set_caption, set_legend, set_title
 from toymodels.plotting.curves import seed_quantiles
 from toymodels.plotting.dimensionality import NAMED_FRACTIONS
-from toymodels.plotting.marks import margin_labels
+from toymodels.plotting.marks import include, margin_labels
 from toymodels.plotting.palette import BLUE, CYCLE, FAINT, GREY, VERMILLION, style
 from toymodels.plotting.vectors import draw_vectors
 
@@ -56,6 +56,8 @@ def learning_curves(
     """
     figure = new_figure(4.6)
     axes = figure.add_subplot()
+    # Scales come before the data: else a log axis without finite data cannot be drawn.
+    axes.set(xscale=xscale, yscale=yscale, xlabel=xlabel, ylabel=ylabel)
     if names:
         for run, (name, values) in enumerate(zip(names, loss.T, strict=True)):
             color = CYCLE[run % len(CYCLE)]
@@ -64,11 +66,8 @@ def learning_curves(
     else:
         axes.plot(step, loss, color=BLUE, alpha=0.3, linewidth=1.0)
         axes.plot(step, seed_quantiles(loss.T, [0.5])[0], color=BLUE, linewidth=2.2)
-    axes.set(xscale=xscale, yscale=yscale, xlabel=xlabel, ylabel=ylabel)
     axes.margins(x=0.01)
-    heights = list((references or {}).values())
-    axes.update_datalim([(step[-1], height) for height in heights], updatex=False)
-    axes.autoscale_view(scalex=False)
+    include(axes, references or {})
     if names:
         set_legend(figure, axes.get_legend_handles_labels()[0])
     set_title(figure, title)
@@ -113,6 +112,8 @@ def levels_over_training(
     """
     figure = new_figure(6.6)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[2.4, 1.0])
+    upper.set(ylabel=ylabel, xscale=xscale)
+    lower.set(ylabel=loss_label, xlabel=xlabel, yscale=loss_scale)
     keep = step > 0 if xscale == "log" else np.ones(len(step), dtype=bool)
     alpha = float(np.clip(12.0 / values.shape[1], 0.15, 0.8))
     upper.plot(step[keep], values[keep], color=BLUE, alpha=alpha, linewidth=0.9)
@@ -120,9 +121,8 @@ def levels_over_training(
     for jump in jumps:
         for axes in (upper, lower):
             axes.axvline(jump, color=GREY, linewidth=0.9, linestyle=(0, (1, 1.5)))
-    upper.set(ylabel=ylabel, ylim=(-0.02, 1.08), xscale=xscale)
+    upper.set_ylim(-0.02, 1.08)
     upper.margins(x=0.01)
-    lower.set(ylabel=loss_label, xlabel=xlabel, yscale=loss_scale)
     set_title(figure, title)
     set_caption(figure, caption)
     margin_labels(upper, fractions if fractions is not None else NAMED_FRACTIONS)
