@@ -140,11 +140,13 @@ class Run:
 
         Returns:
             The loss in the spec's convention; its standard error falls as 1/√batch.
+            NaN for runs that became non-finite, whatever they are now.
         """
         plan, inputs = plan_of(self.spec), inputs_of(self.spec)
         blocks = -(-check_count("batch", batch) // plan.batch)
         key = jax.random.fold_in(jax.random.key(self.spec.seed), 2**31 + seed)
-        return np.asarray(_evaluate(plan, inputs, self._all_params(), key, blocks))
+        loss = np.asarray(_evaluate(plan, inputs, self._all_params(), key, blocks))
+        return np.where(self.status == NON_FINITE, np.nan, loss)
 
     def _all_params(self) -> Params:
         if self.runs != self.spec.runs:

@@ -1,0 +1,160 @@
+"""`toymodels geometry`: the geometry of a trained run, as a table and a picture."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from toymodels.cli.train import MANIFEST, WEIGHTS
+from toymodels.config import content_hash
+from toymodels.geometry import find_shapes, gram, measure, tegum_name
+from toymodels.models import Params
+from toymodels.plotting import caption_line, gram_panels, save_png, vector_panels
+from toymodels.training import TrainSpec, load_weights
+
+MOST_ROWS = 40
+MOST_PANELS = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Geometry:
+    """Measure the geometry of a run: a table on the screen, a picture in the folder.
+
+    Of several seeds the one with the lowest loss is shown, unless --all-runs is given.
+
+    Examples:
+      toymodels geometry runs/pentagon
+
+      toymodels geometry model.safetensors --json
+
+    Args:
+        path: folder of `toymodels train`, or a weights file.
+        all_runs: every run, not only the best seed of each setting.
+        as_json: print JSON instead of a table.
+        picture: where the picture goes; geometry.png beside the weights by default.
+    """
+
+    path: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="RUN")]
+    all_runs: bool = False
+    as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
+    picture: Path | None = None
+
+    def run(self) -> int:
+        """Measure, print, draw."""
+        path = self.path / WEIGHTS if self.path.is_dir() else self.path
+        spec, params = load_weights(path)
+        W = params["W"] if "W" in params else params["W1"]
+        loss = _losses(path.parent / MANIFEST, len(W))
+        chosen = np.arange(len(W)) if self.all_runs else _best(spec, loss)
+        rows = [_row(spec, int(r), W[r], loss[r]) for r in chosen]
+        picture = self.picture or path.parent / "geometry.png"
+        _draw(spec, params, W, rows[:MOST_PANELS], picture)
+        if self.as_json:
+            print(json.dumps(rows, indent=1))
+        else:
+            Console().print(_table(rows))
+            print(picture)
+        return 0
+
+
+def _losses(manifest: Path, runs: int) -> np.ndarray:
+    """Final loss of every run, NaN where no manifest of the same run lies beside it."""
+    try:
+        loss = np.asarray(json.loads(manifest.read_text())["final_loss"], float)
+    except (OSError, ValueError, KeyError, TypeError):
+        loss = np.empty(0)
+    return loss if len(loss) == runs else np.full(runs, np.nan)
+
+
+def _best(spec: TrainSpec, loss: np.ndarray) -> np.ndarray:
+    """The best seed of each member; all runs where that cannot be told."""
+    if len(loss) != spec.runs or np.isnan(loss).all():
+        return np.arange(len(loss))
+    by_seed = loss.reshape(len(spec.seeds), spec.members)
+    finite = np.where(np.isfinite(by_seed), by_seed, np.inf)
+    return finite.argmin(axis=0) * spec.members + np.arange(spec.members)
+
+
+def _row(spec: TrainSpec, run: int, W: np.ndarray, loss: float) -> dict[str, Any]:
+    seed, member = divmod(run, spec.members)
+    activity = spec.over_runs(spec.features.activity(), 1)[run]
+    geometry = measure(W)
+    shapes = find_shapes(W)
+    return {
+        "run": run,
+        "seed": spec.seeds[seed],
+        "member": member,
+        "mean_active": float(activity.sum()),
+        "loss": None if np.isnan(loss) else float(loss),
+        "represented": int(geometry.represented.sum()),
+        "features_per_dimension": float(geometry.features_per_dimension),
+        "shapes": tegum_name(shapes),
+        "distance": max((s.distance for s in shapes), default=0.0),
+        "dimensionality": np.asarray(geometry.dimensionality).round(4).tolist(),
+    }
+
+
+_COLUMNS = {
+    "run": "run",
+    "seed": "seed",
+    "mean_active": "active",
+    "loss": "loss",
+    "represented": "kept",
+    "features_per_dimension": "kept/d",
+    "shapes": "shapes",
+    "distance": "off by",
+}
+
+
+def _table(rows: list[dict[str, Any]]) -> Table:
+    table = Table(caption=f"{len(rows) - MOST_ROWS} more rows: --json shows all")
+    if len(rows) <= MOST_ROWS:
+        table.caption = None
+    for title in _COLUMNS.values():
+        table.add_column(title, justify="left" if title == "shapes" else "right")
+    for row in rows[:MOST_ROWS]:
+        table.add_row(*(_cell(row[name]) for name in _COLUMNS))
+    return table
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "–"
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def _draw(
+    spec: TrainSpec, params: Params, W: np.ndarray, rows: list[dict], path: Path
+) -> None:
+    runs = [row["run"] for row in rows]
+    titles = [
+        f"run {row['run']}: {row['mean_active']:.3g} active\n{row['shapes']}"
+        for row in rows
+    ]
+    labels = {
+        "titles": titles,
+        "title": f"{type(spec.model).__name__}, n = {spec.model.n}, d = {W.shape[1]}",
+        "caption": caption_line(
+            loss=spec.objective.kind,
+            exponent=spec.objective.exponent,
+            fingerprint=content_hash(spec),
+            others={"steps": f"{spec.steps:,}", "batch": spec.batch},
+        ),
+    }
+    if W.shape[1] == 2:
+        figure = vector_panels(W[runs], hull=True, **labels)
+    else:
+        geometry = measure(W[runs])
+        figure = gram_panels(
+            np.asarray(gram(W[runs])),
+            bias=params["b"][runs] if "b" in params else None,
+            norms=np.asarray(geometry.norms),
+            interference=np.asarray(geometry.interference),
+            **labels,
+        )
+    save_png(figure, path)

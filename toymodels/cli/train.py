@@ -1,0 +1,192 @@
+"""`toymodels train`: an ensemble from flags or from a file, into a folder.
+
+The folder holds `weights.safetensors` (with the settings inside), `run.json` (losses,
+status, provenance) and, while training, `checkpoints/`: the same command goes on from
+there.
+"""
+
+import dataclasses
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import tyro
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from toymodels.cli.interrupt import CalmInterrupt
+from toymodels.cli.world import Distribution, Network
+from toymodels.config import SettingsError, from_json, to_json
+from toymodels.disk import StoreError, check_writable, write_atomically
+from toymodels.store import provenance
+from toymodels.training import (
+    STATUS_NAMES,
+    ChunkReport,
+    Objective,
+    Optimiser,
+    Run,
+    TrainSpec,
+    check_memory,
+    checkpointed_chunks,
+    finish,
+    save_weights,
+)
+
+WEIGHTS, MANIFEST, CHECKPOINTS = "weights.safetensors", "run.json", "checkpoints"
+
+
+@dataclasses.dataclass(frozen=True)
+class Train:
+    """Train an ensemble of toy models and keep it in a folder.
+
+    Examples (each makes a folder that `toymodels geometry` can read):
+
+      toymodels train --out runs/pentagon --probability 1 0.3 0.05 --seeds 8
+
+      toymodels train --out runs/backdoor --n 40 --d 12 --probability 0.06
+          --backdoor-rate 0.01 --backdoor-size 8
+
+      toymodels train --out runs/abs --model.kind computation --n 10 --model.neurons 6
+          --values signed --objective.target abs
+
+    Args:
+        out: folder to write; an unfinished training in it is continued.
+        spec: a TrainSpec as JSON, instead of all the flags below except --out.
+        n: number of features.
+        d: hidden dimensions of an autoencoder, fewer than n.
+        model: kind and activations.
+        distribution: of the features.
+        importance_decay: importance of feature i is decay^i.
+        objective: what is minimised.
+        optimiser: how.
+        seeds: repetitions with other initial weights and samples.
+        steps: updates.
+        batch: fresh samples in each update.
+        seed: root of every random number.
+    """
+
+    out: Path
+    spec: Path | None = None
+    n: int = 5
+    d: int = 2
+    model: Network = dataclasses.field(default_factory=Network)
+    distribution: Annotated[Distribution, tyro.conf.arg(name="")] = dataclasses.field(
+        default_factory=Distribution
+    )
+    importance_decay: float = 1.0
+    objective: Objective = dataclasses.field(default_factory=Objective)
+    optimiser: Optimiser = dataclasses.field(default_factory=Optimiser)
+    seeds: int = 1
+    steps: int = 10_000
+    batch: int = 1024
+    seed: int = 0
+
+    def run(self) -> int:
+        """Train, save, and say what came out."""
+        spec = self.train_spec()
+        check_memory(spec)
+        check_writable(self.out)
+        console = Console(stderr=True)
+        start = time.perf_counter()
+        last = self._train(spec, console)
+        if last.step < spec.steps and not spec.early_stop:
+            console.print(
+                f"Stopped after {last.step:,} of {spec.steps:,} steps. "
+                "The same command goes on from there."
+            )
+            return 130
+        run = finish(spec, last.state)
+        self._save(run, time.perf_counter() - start)
+        shutil.rmtree(self.out / CHECKPOINTS, ignore_errors=True)
+        _report(run, self.out, console)
+        return 0
+
+    def train_spec(self) -> TrainSpec:
+        """The settings that the flags describe."""
+        if self.spec is not None:
+            return read_spec(self.spec)
+        if self.importance_decay <= 0 or not np.isfinite(self.importance_decay):
+            raise SettingsError(
+                "importance_decay", self.importance_decay, "a finite number > 0"
+            )
+        return TrainSpec(
+            model=self.model.settings(self.n, self.d),
+            features=self.distribution.settings(self.n, self.seed),
+            objective=self.objective,
+            optimiser=self.optimiser,
+            importance=self.importance_decay ** np.arange(self.n),
+            seeds=self.seeds,
+            steps=self.steps,
+            batch=self.batch,
+            seed=self.seed,
+        )
+
+    def _train(self, spec: TrainSpec, console: Console) -> ChunkReport:
+        report = None
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("loss {task.fields[loss]:.4g}"),
+            TimeRemainingColumn(),
+        )
+        with CalmInterrupt() as interrupt, Progress(*columns, console=console) as bar:
+            task = bar.add_task(f"{spec.runs} runs", total=spec.steps, loss=np.nan)
+            chunks = checkpointed_chunks(spec, self.out / CHECKPOINTS)
+            for report in chunks:
+                loss = float(np.median(report.loss))
+                bar.update(task, completed=report.step, loss=loss)
+                if interrupt.asked:
+                    chunks.close()  # keeps a checkpoint of this very step
+                    break
+        assert report is not None  # noqa: S101 (a training has at least one chunk)
+        return report
+
+    def _save(self, run: Run, seconds: float) -> None:
+        save_weights(self.out / WEIGHTS, run)
+        manifest = {
+            **provenance(),
+            "seconds": round(seconds, 3),
+            "spec": to_json(run.spec),
+            "final_loss": run.final_loss().tolist(),
+            "status": [STATUS_NAMES[s] for s in run.status],
+            "status_step": run.status_step.tolist(),
+        }
+        text = json.dumps(manifest, indent=1) + "\n"
+        write_atomically(self.out / MANIFEST, text.encode())
+
+
+def read_spec(path: Path) -> TrainSpec:
+    """A TrainSpec from a JSON file, or from the `run.json` of an earlier training."""
+    try:
+        data = json.loads(path.read_text())
+    except OSError as error:
+        raise StoreError(path, (error.strerror or "cannot be read").lower()) from None
+    except ValueError as error:
+        raise StoreError(path, f"not JSON ({error})") from None
+    spec = from_json(data.get("spec", data) if isinstance(data, dict) else data)
+    if not isinstance(spec, TrainSpec):
+        raise StoreError(path, "does not hold a TrainSpec", "a run.json")
+    return spec
+
+
+def _report(run: Run, out: Path, console: Console) -> None:
+    counts = {
+        name: int((run.status == code).sum()) for code, name in enumerate(STATUS_NAMES)
+    }
+    said = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+    loss = run.final_loss()
+    loss = loss[np.isfinite(loss)]
+    spread = f"; final loss {loss.min():.4g} … {loss.max():.4g}" if len(loss) else ""
+    convention = f"{run.spec.objective.kind}, q = {run.spec.objective.exponent:g}"
+    console.print(f"{run.runs} runs: {said}{spread} ({convention})")
+    console.print(f"{out / WEIGHTS}\nNext: toymodels geometry {out}")

@@ -1,0 +1,147 @@
+"""The flags of `toymodels train` that describe the features and the model."""
+
+import dataclasses
+from typing import Literal
+
+import numpy as np
+
+import toymodels as tm
+from toymodels.config import SettingsError, check_count
+from toymodels.features import FeatureDistribution
+from toymodels.models import ModelSettings
+
+
+@dataclasses.dataclass(frozen=True)
+class Network:
+    """The model and its activations.
+
+    Args:
+        kind: the tied autoencoder, or the model that computes on its features.
+        neurons: hidden units of a computation model.
+        activation: of the output: relu, identity, gelu, tanh3, jumprelu, solu.
+        hidden_activation: of the hidden layer; identity for an autoencoder and relu for
+            a computation model when not given.
+        threshold: of jumprelu.
+        tied: decode with the transposed encoder; else with a matrix of its own.
+        bias: whether the output has one.
+        residual: add the input to the output of a computation model.
+        init_name: initial weights, xavier_2d or xavier_3d.
+    """
+
+    kind: Literal["autoencoder", "computation"] = "autoencoder"
+    neurons: int = 6
+    activation: str = "relu"
+    hidden_activation: str | None = None
+    threshold: float = 0.0
+    tied: bool = True
+    bias: bool = True
+    residual: bool = False
+    init_name: str = "xavier_2d"
+
+    def settings(self, n: int, d: int) -> ModelSettings:
+        """The model's settings for n features and d hidden dimensions."""
+        common = {
+            "activation": self.activation,
+            "threshold": self.threshold,
+            "bias": self.bias,
+            "init_name": self.init_name,
+        }
+        if self.kind == "computation":
+            return tm.ComputationModel(
+                n=n,
+                neurons=self.neurons,
+                hidden_activation=self.hidden_activation or "relu",
+                residual=self.residual,
+                **common,
+            )
+        return tm.Autoencoder(
+            n=n,
+            d=d,
+            hidden_activation=self.hidden_activation or "identity",
+            tied=self.tied,
+            **common,
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class Distribution:
+    """How samples are drawn.
+
+    Args:
+        kind: independent features; exactly k active; groups of `group_size` that are on
+            together (correlated) or of which one is on at a time (anticorrelated);
+            gates of a Gaussian copula with equal correlation.
+        probability: of a feature being active, in (0, 1]; several values train one
+            model for each.
+        ratio: probability of feature i is p · ratio^i.
+        values: of an active feature: uniform in [0, 1], signed in [-1, 1], boolean 1.
+        k: active features of exactly_k.
+        group_size: features in a group.
+        correlation: of the copula's Gaussians, in [0, 1).
+        noise: standard deviation of Gaussian noise on every coordinate.
+        unit_norm: scale every sample to length 1 (independent features only).
+        backdoor_rate: share of samples that are one fixed point, in [0, 1).
+        backdoor_size: active features of that point.
+    """
+
+    kind: Literal[
+        "independent", "exactly_k", "correlated", "anticorrelated", "copula"
+    ] = "independent"
+    probability: tuple[float, ...] = (0.05,)
+    ratio: float = 1.0
+    values: Literal["uniform", "signed", "boolean"] = "uniform"
+    k: int = 1
+    group_size: int = 2
+    correlation: float = 0.0
+    noise: float = 0.0
+    unit_norm: bool = False
+    backdoor_rate: float = 0.0
+    backdoor_size: int = 1
+
+    def settings(self, n: int, seed: int) -> FeatureDistribution:
+        """The distribution over n features; `seed` draws the backdoor's point."""
+        features = self._base(n)
+        if self.unit_norm:
+            features = tm.UnitNorm(base=features)
+        if self.noise:
+            features = tm.NoisyFeatures(base=features, scale=self.noise)
+        if self.backdoor_rate:
+            point = self._point(n, seed)
+            features = tm.RepeatedPoint(
+                base=features, point=point, rate=self.backdoor_rate
+            )
+        return features
+
+    def _base(self, n: int) -> FeatureDistribution:
+        p = np.asarray(self.probability)[:, None]
+        if self.kind == "exactly_k":
+            return tm.ExactlyK(n=n, k=self.k, values=self.values)
+        if self.kind in ("correlated", "anticorrelated"):
+            return self._groups(n, p)
+        p = p * self.ratio ** np.arange(n)
+        if self.kind == "copula":
+            shared = np.full((n, n), self.correlation)
+            np.fill_diagonal(shared, 1.0)
+            return tm.CopulaFeatures(
+                n=n, probability=p, correlation=shared, values=self.values
+            )
+        return tm.IndependentFeatures(n=n, probability=p, values=self.values)
+
+    def _groups(self, n: int, p: np.ndarray) -> FeatureDistribution:
+        size = check_count("group_size", self.group_size)
+        if n % size:
+            raise SettingsError("group_size", size, f"a divisor of n = {n}")
+        kind = (
+            tm.CorrelatedGroup if self.kind == "correlated" else tm.AnticorrelatedGroup
+        )
+        group = kind(n=size, probability=p, values=self.values)
+        return tm.Concatenated(parts=(group,) * (n // size))
+
+    def _point(self, n: int, seed: int) -> np.ndarray:
+        size = check_count("backdoor_size", self.backdoor_size)
+        if size > n:
+            raise SettingsError("backdoor_size", size, f"at most n = {n}")
+        rng = np.random.default_rng(seed)
+        point = np.zeros(n)
+        point[rng.permutation(n)[:size]] = rng.uniform(size=size)
+        return point
