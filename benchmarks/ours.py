@@ -13,6 +13,7 @@ import jax
 import numpy as np
 
 import toymodels as tm
+from toymodels.training import run_chunks
 from workloads import LEARNING_RATE, WEIGHT_DECAY, Workload, answer
 
 
@@ -47,7 +48,7 @@ def main() -> None:
         if "workload" in request:
             work = Workload(**request["workload"])
             spec = spec_of(work, request["stream"], request["repeats"])
-            chunks = tm.training.run_chunks(spec, chunk=work.steps)
+            chunks = run_chunks(spec, chunk=work.steps)
         start = time.perf_counter()
         report = next(chunks)
         seconds = time.perf_counter() - start
