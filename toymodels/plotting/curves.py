@@ -1,6 +1,6 @@
 """Curves over a setting: a median with its band over seeds, reference lines, panels.
 
-Every curve differs from the others in colour and in marker.
+Curves differ in colour and in marker; broken lines are theory and controls.
 
 Axis letters: `seeds` independent runs, `points` values of the setting.
 """
@@ -93,7 +93,7 @@ def curve_figure(
     """Curves on one pair of axes.
 
     Args:
-        curves: what to draw, first at the top of the legend.
+        curves: what to draw, in the order of the legend.
         xlabel: of the axis.
         ylabel: of the axis.
         title: of the figure.
@@ -115,11 +115,8 @@ def curve_figure(
         include(axes, references or {})
     else:
         axes.set_ylim(ylim)
-    named = [curve for curve in curves if curve.label]
-    if len(named) > 5:
-        figure.legend(loc="outside right center")
-    elif named:
-        axes.legend(loc="best")
+    if any(curve.label for curve in curves):
+        set_legend(figure, axes.get_legend_handles_labels()[0])
     set_title(figure, title)
     set_caption(figure, caption)
     margin_labels(axes, references or {})
@@ -193,14 +190,16 @@ def draw_curves(axes: Axes, curves: Sequence[Curve]) -> None:
     for index, curve in enumerate(curves):
         index = index if curve.color is None else curve.color
         color = CYCLE[index % len(CYCLE)]
-        few = len(curve.x) <= 40
+        # The eighth curve has the first one's colour again, so it gets another marker.
+        marker = MARKERS[(index + index // len(CYCLE)) % len(MARKERS)]
+        few = len(curve.x) <= 40 and not curve.dashed
         axes.plot(
             curve.x,
             curve.y,
             color=color,
             label=curve.label or None,
             linestyle=(0, (4, 2)) if curve.dashed else "-",
-            marker=MARKERS[index % len(MARKERS)] if few and not curve.dashed else "",
+            marker=marker if few else "",
             zorder=3,
         )
         if curve.low is not None and curve.high is not None:

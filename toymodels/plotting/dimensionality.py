@@ -14,10 +14,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from toymodels.plotting.canvas import new_figure
-from toymodels.plotting.captions import set_caption, set_title
+from toymodels.plotting.captions import set_caption, set_legend, set_title
 from toymodels.plotting.curves import seed_quantiles
 from toymodels.plotting.graphs import FeatureGraph, draw_graph
-from toymodels.plotting.marks import margin_labels, plain_log_ticks
+from toymodels.plotting.marks import cell_edges, margin_labels, plain_log_ticks
 from toymodels.plotting.palette import BLUE, CYCLE, VERMILLION, style
 
 NAMED_FRACTIONS = {
@@ -68,7 +68,7 @@ def dimensions_per_feature(
     axes.set(xlabel=xlabel, ylabel=ylabel)
     axes.set_ylim(0, 1.08 * float(np.nanmax(dimensions, initial=1.0)))
     if curve_names:
-        axes.legend(loc="upper right")
+        set_legend(figure, axes.get_legend_handles_labels()[0])
     set_title(figure, title)
     set_caption(figure, caption)
     margin_labels(axes, guides if guides is not None else {"1": 1.0, "1/2": 0.5})
@@ -131,7 +131,7 @@ def dimensionality_scatter(
     if dimensions is not None:
         axes.plot(x, dimensions, color=VERMILLION, label=dimensions_name)
         if dimensions_name:
-            axes.legend(loc="upper right", bbox_to_anchor=(1.0, 0.98))
+            set_legend(figure, axes.get_legend_handles_labels()[0])
     axes.set(xlabel=xlabel, ylabel=ylabel, ylim=(-0.02, 1.1))
     for k, graph in enumerate(graphs):
         letter = "abcdefghijkl"[k] if graph.level is not None else ""
@@ -151,7 +151,10 @@ def _level_axis(axes: Axes, x: np.ndarray, log_x: bool) -> None:
     """An x axis over the levels, with plain numbers instead of powers of ten."""
     if log_x:
         axes.set_xscale("log")
-        axes.set_xlim(float(x.min()) / 1.1, float(x.max()) * 1.1)
+        # Half a step beyond both ends, where the columns of the scatter need room.
+        edges = cell_edges(x, log=True)
+        pad = max(1.1, float(x[0] / edges[0]))
+        axes.set_xlim(float(x.min()) / pad, float(x.max()) * pad)
         plain_log_ticks(axes.xaxis)
 
 

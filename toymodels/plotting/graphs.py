@@ -63,7 +63,7 @@ def draw_graph(
     size = float(np.clip(900.0 / len(positions), 5.0, 30.0))
     axes.scatter(*positions.T, s=size, color=color, zorder=2, linewidths=0)
     axes.set(xticks=[], yticks=[])
-    axes.margins(0.06)
+    axes.margins(x=0.14, y=0.06)
     axes.set_aspect("equal")
     axes.spines[:].set_visible(False)
 
