@@ -12,6 +12,7 @@ References:
 """
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 from jaxtyping import Bool, Int, Num
@@ -19,6 +20,7 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from mpl_toolkits.mplot3d import Axes3D
 
 from toymodels.plotting.canvas import panels
 from toymodels.plotting.captions import set_caption, set_title
@@ -143,7 +145,7 @@ def vector_panels_3d(
             panel.plot(*vector[:, None], color=color, marker=marker, linestyle="")
         panel.set(xlim=(-limit, limit), ylim=(-limit, limit), zlim=(-limit, limit))
         panel.set_box_aspect((1, 1, 1), zoom=1.3)
-        panel.view_init(elev=elevation, azim=azimuth)
+        cast(Axes3D, panel).view_init(elev=elevation, azim=azimuth)
         panel.set_axis_off()
         panel.set_title(name, loc="center")
     _keys(figure, axes, mappable, importance_label, groups, group_names)
@@ -176,8 +178,8 @@ def draw_vectors(
         hull: fill the polygon around all features, and the origin.
     """
     n = vectors.shape[1]
-    colors = colors if colors is not None else [CYCLE[0]] * n
-    markers = markers if markers is not None else ["o"] * n
+    colors = [CYCLE[0]] * n if colors is None else colors
+    shapes = ["o"] * n if markers is None else markers
     if circle:
         angle = np.linspace(0, 2 * np.pi, 181)
         axes.plot(np.cos(angle), np.sin(angle), color=FAINT, linewidth=0.9, zorder=1)
@@ -186,14 +188,14 @@ def draw_vectors(
     if hull:
         corners = _hull(vectors)
         axes.fill(*corners, facecolor=SKY, edgecolor="none", alpha=0.22, zorder=0.5)
-    # Less important features come later and smaller, so equal vectors all stay visible.
+    # In order of the features, so that the ignored ones lie visibly on the origin.
     for index, ((x, y), color) in enumerate(zip(vectors.T, colors, strict=True)):
         axes.plot([0, x], [0, y], color=color, linewidth=2.0, zorder=2)
         axes.plot(
             [x],
             [y],
             color=color,
-            marker=markers[index],
+            marker=shapes[index],
             markersize=7,
             markeredgecolor="white",
             markeredgewidth=0.7,
