@@ -34,8 +34,7 @@ class Experiment:
 
     ids: tuple[str, ...]
     title: str
-    summary: str
-    """First line of the docstring."""
+    docstring: str
     module: str
     """Dotted name, as `experiments.tms.intro_polygons`."""
     path: Path
@@ -44,6 +43,11 @@ class Experiment:
     def id(self) -> str:
         """The first id, which names its files."""
         return self.ids[0]
+
+    @property
+    def summary(self) -> str:
+        """First line of the docstring."""
+        return self.docstring.partition("\n")[0]
 
     @property
     def name(self) -> str:
@@ -155,7 +159,12 @@ def select(
 
 def _read(path: Path, module: str) -> Experiment:
     """What the file says about itself, read as text: importing would start jax."""
-    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
+    except SyntaxError as error:
+        raise SettingsError(
+            f"{path.name}, line {error.lineno}", error.msg, "Python"
+        ) from None
     said: dict[str, Any] = {}
     for node in tree.body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
@@ -172,11 +181,10 @@ def _read(path: Path, module: str) -> Experiment:
         raise SettingsError(path.name, "no ID", 'a line such as ID = "TMS-1"')
     if not isinstance(said.get("TITLE"), str):
         raise SettingsError(path.name, "no TITLE", 'a line such as TITLE = "…"')
-    docstring = ast.get_docstring(tree) or ""
     return Experiment(
         ids=ids,
         title=said["TITLE"],
-        summary=docstring.partition("\n")[0],
+        docstring=ast.get_docstring(tree) or "",
         module=module,
         path=path,
     )

@@ -38,7 +38,7 @@ class DamagedEntry(StoreError):
     """
 
     def __init__(self, name: str, reason: str):
-        super().__init__(f"store entry {name}", reason, "computing it again (--fresh)")
+        super().__init__(f"store entry {name}", reason, "computing it again")
         self.name = name
 
 
@@ -86,6 +86,18 @@ class Store:
                 raise DamagedEntry(key, "its payload is truncated or was altered")
             handle.seek(0)
             return read_payload(handle)
+
+    def usable(self, key: str, kind: str = "result") -> Result | None:
+        """As `load`, but a damaged entry is named in a warning and counts as absent."""
+        try:
+            return self.load(key)
+        except DamagedEntry as error:
+            warnings.warn(
+                f"store entry {key[:12]} ({kind}) is damaged: {error.reason}; "
+                "it is computed again",
+                stacklevel=2,
+            )
+            return None
 
     def manifest(self, key: str) -> dict[str, Any] | None:
         """How the result called `key` was made, or None where there is none.
@@ -178,18 +190,9 @@ class Store:
             fresh: compute in any case.
         """
         key = self.key(settings, kind)
-        if not fresh:
-            try:
-                found = self.load(key)
-            except DamagedEntry as error:
-                found = None
-                warnings.warn(
-                    f"store entry {key[:12]} ({kind}) is damaged: {error.reason}; "
-                    "it is computed again",
-                    stacklevel=2,
-                )
-            if found is not None:
-                return found
+        found = None if fresh else self.usable(key, kind)
+        if found is not None:
+            return found
         start = time.monotonic()
         result = compute()
         record = {
@@ -243,13 +246,14 @@ def _numerics() -> dict[str, Any]:
     """What besides the settings decides the last bits of a number."""
     import jax
 
+    flags: Any = jax.config  # its attributes are made at run time
     return {
         "jax": _version("jax"),
         "flax": _version("flax"),
         "backend": jax.default_backend(),
         "precision": {
-            "x64": bool(jax.config.jax_enable_x64),
-            "matmul": jax.config.jax_default_matmul_precision,
+            "x64": bool(flags.jax_enable_x64),
+            "matmul": flags.jax_default_matmul_precision,
         },
     }
 

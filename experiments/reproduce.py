@@ -1,0 +1,264 @@
+"""One command for every figure: `python experiments/reproduce.py [ID…]`.
+
+For each experiment, in the order of the catalogue: its result from the store, or else
+computed; its figures; its claims. Then the ledger, the report and a table. `toymodels
+reproduce` is the same job. Whatever is finished stays in the store, so a second call
+takes seconds and an interrupted one goes on where it was.
+
+Exit codes: 0 done (a claim that is not supported is a result, too), 1 an experiment
+failed, 2 bad input or a disk that refuses, 130 stopped with Ctrl-C.
+"""
+
+import argparse
+import contextlib
+import os
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+from rich.console import Console
+from rich.markup import escape
+
+if __package__ in (None, ""):  # run as a file: its folder is on the path, not the root
+    sys.path[0] = str(Path(__file__).resolve().parents[1])
+
+from experiments.display import Display, claims_table, tally, where
+from experiments.estimate import Estimate
+from experiments.output import Output, default_folder
+from experiments.registry import Experiment, find_experiments, select
+from experiments.runner import SCALES, Job, Outcome, Prepared, prepare, run
+from experiments.trainer import Stopped
+from toymodels.claims import Claim
+from toymodels.config import SettingsError, check_choice, check_count
+from toymodels.disk import StoreError
+from toymodels.store import Store, default_root
+
+DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
+
+
+@dataclass(frozen=True)
+class Summary:
+    """How a job ended."""
+
+    outcomes: tuple[Outcome, ...]
+    claims: tuple[Claim, ...]
+    """Those of the experiments that were run."""
+    failures: dict[str, Exception]
+    """By experiment id."""
+    stopped: bool
+
+    @property
+    def exit_code(self) -> int:
+        """0, 1 if an experiment failed, 130 if the job was stopped."""
+        if self.stopped:
+            return INTERRUPTED
+        return FAILED if self.failures else DONE
+
+
+def reproduce(
+    ids: Sequence[str] = (),
+    *,
+    scale: str = "laptop",
+    seed: int = 0,
+    out: str | Path | None = None,
+    store: str | Path | None = None,
+    only_plot: bool = False,
+    fresh: bool = False,
+    console: Console | None = None,
+    catalogue: Sequence[Experiment] | None = None,
+) -> Summary:
+    """Reproduce figures, with progress and a table on the console.
+
+    Args:
+        ids: experiments or families such as "TMS"; all when empty.
+        scale: "smoke", "laptop" or "paper".
+        seed: root of all randomness, ≥ 0.
+        out: folder of figures; `figures`, or `figures-<scale>` if not laptop.
+        store: folder of results; see `toymodels.store.default_root`.
+        only_plot: draw from the store, compute nothing.
+        fresh: compute everything again.
+        console: standard output when None.
+        catalogue: all experiments there are; found in `experiments/` when None.
+
+    Raises:
+        SettingsError: bad input; nothing was written.
+        StoreError: the disk refuses; what was finished is kept.
+    """
+    check_choice("scale", scale, SCALES)
+    check_count("seed", seed, minimum=0)
+    if only_plot and fresh:
+        raise SettingsError("--fresh", "also --only-plot", "one of the two")
+    catalogue = find_experiments() if catalogue is None else catalogue
+    chosen = select(ids, catalogue)
+    console = console or _console()
+    folder = Path(out) if out is not None else default_folder(scale)
+    output = Output(folder, catalogue, scale)
+    kept = Store(Path(store) if store is not None else default_root())
+    job = Job(kept, scale=scale, seed=seed, fresh=fresh, only_plot=only_plot)
+    prepared, failures = _prepare(chosen, job)
+    if only_plot:
+        _check_stored(prepared, job)
+    else:
+        kept.check_writable()
+    output.check()
+    outcomes: list[Outcome] = []
+    estimate = Estimate.of(prepared, kept, fresh=fresh)
+    display = Display(console, len(prepared), estimate)
+    with _calm_interrupt(console) as job.stop, display:
+        job.progress = display.steps
+        stopped = not _run_all(prepared, job, output, display, outcomes, failures)
+    if outcomes:
+        output.write_summary(outcomes)
+    claims = tuple(claim for outcome in outcomes for claim in outcome.claims)
+    summary = Summary(tuple(outcomes), claims, failures, stopped)
+    _report(console, summary, output, job, len(chosen))
+    return summary
+
+
+def _prepare(
+    chosen: Sequence[Experiment], job: Job
+) -> tuple[list[Prepared], dict[str, Exception]]:
+    """Import the experiments; one that cannot be imported does not stop the others."""
+    prepared, failures = [], {}
+    for experiment in chosen:
+        try:
+            prepared.append(prepare(experiment, job))
+        except Exception as error:
+            failures[experiment.id] = error
+    return prepared, failures
+
+
+def _check_stored(prepared: Sequence[Prepared], job: Job) -> None:
+    absent = [p.experiment.id for p in prepared if not p.stored(job.store)]
+    if absent:
+        raise SettingsError(
+            "--only-plot",
+            ", ".join(absent),
+            f"results at {job.scale} scale, seed {job.seed}, of the present code in "
+            f"{job.store.root}",
+            "without --only-plot",
+        )
+
+
+def _run_all(
+    prepared: Sequence[Prepared],
+    job: Job,
+    output: Output,
+    display: Display,
+    outcomes: list[Outcome],
+    failures: dict[str, Exception],
+) -> bool:
+    """Run one after another, collecting what they leave; False if the user stopped."""
+    for item in prepared:
+        if job.stop():
+            return False
+        display.begin(item)
+        try:
+            outcome = run(item, job)
+            output.write_figures(outcome)
+        except (Stopped, KeyboardInterrupt):
+            return False
+        except StoreError:
+            raise
+        except Exception as error:
+            failures[item.experiment.id] = error
+            display.failed(item.experiment.id)
+        else:
+            outcomes.append(outcome)
+            display.end(outcome)
+    return True
+
+
+@contextlib.contextmanager
+def _calm_interrupt(console: Console) -> Iterator[Callable[[], bool]]:
+    """While open, Ctrl-C is a wish that is granted between chunks; a second one is not.
+
+    Yields:
+        A function that says whether to stop.
+    """
+    asked = threading.Event()
+
+    def ask(signum: int, frame: FrameType | None) -> None:
+        if asked.is_set():
+            raise KeyboardInterrupt
+        asked.set()
+        console.print("Stopping at the next safe place; Ctrl-C again stops at once.")
+
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set  # signals belong to the main thread
+        return
+    previous = signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, previous)
+
+
+def _report(
+    console: Console, summary: Summary, output: Output, job: Job, count: int
+) -> None:
+    """Table, tally, errors, and how to go on."""
+
+    def line(markup: str) -> None:
+        console.print(markup, highlight=False, soft_wrap=True)
+
+    if summary.claims:
+        console.print(claims_table(summary.claims))
+    if summary.outcomes:
+        line(f"{len(summary.outcomes)} of {count} experiments, {tally(summary.claims)}")
+        line(f"Report: {escape(str(output.page))}")
+    for error in summary.failures.values():
+        if not isinstance(error, SettingsError):
+            text = "".join(traceback.format_exception(error))
+            console.print(text, markup=False, highlight=False, soft_wrap=True)
+    for id, error in summary.failures.items():
+        line(f"[red]failed[/] [bold]{id}[/]: {escape(where(error))}")
+    if summary.stopped:
+        again = "without --fresh " if job.fresh else ""
+        line(
+            f"Stopped. Run the same command {again}again to go on; what is finished is "
+            f"in {escape(str(job.store.root))}"
+        )
+
+
+def _console() -> Console:
+    """Standard output; a log has no width of its own and gets room for the table."""
+    if sys.stdout.isatty() or "COLUMNS" in os.environ:
+        return Console()
+    return Console(width=120)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Read the command line, reproduce, return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="reproduce.py",
+        description="Reproduce the figures, each with its claims and their verdicts.",
+        epilog="examples: reproduce.py | reproduce.py TMS-1 TMS-3 | "
+        "reproduce.py TMS --scale smoke --out /tmp/figures",
+    )
+    add = parser.add_argument
+    add("ids", nargs="*", metavar="ID", help="experiment or family; all if none")
+    add("--scale", default="laptop", help=f"{', '.join(SCALES)} (default: laptop)")
+    add("--seed", type=int, default=0, help="root of all randomness (default: 0)")
+    add("--out", help="folder of figures (default: figures, at laptop scale)")
+    add("--store", help="folder of results (default: .toymodels/store)")
+    add("--only-plot", action="store_true", help="draw from the store, compute nothing")
+    add("--fresh", action="store_true", help="compute everything again")
+    try:
+        return reproduce(**vars(parser.parse_args(arguments))).exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except (SettingsError, StoreError) as error:
+        print(f"reproduce.py: {error}", file=sys.stderr)
+        return BAD_INPUT
+
+
+if __name__ == "__main__":
+    with contextlib.suppress(AttributeError):  # a terminal without these characters
+        sys.stdout.reconfigure(errors="replace")  # pyright: ignore
+    sys.exit(main())
