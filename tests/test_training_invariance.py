@@ -180,3 +180,32 @@ def test_killed_between_chunks_resumes_to_the_same_bits(tmp_path, kill_at):
     reports = list(checkpointed_chunks(spec, tmp_path / "run", chunk=10))
     assert reports[0].step == kill_at + 10
     assert_same_bits(finish(spec, reports[-1].state), tm.train(spec))
+
+
+def test_settings_given_once_over_members_and_over_runs_mean_the_same():
+    base = tm.IndependentFeatures(n=5, probability=0.2)
+    p = [[0.2]]
+    specs = [
+        small_spec(features=base, learning_rate=[1e-3, 1e-2]),
+        small_spec(
+            features=tm.IndependentFeatures(n=5, probability=p * 2),
+            learning_rate=[1e-3, 1e-2],
+        ),
+        small_spec(
+            features=tm.IndependentFeatures(n=5, probability=p),
+            learning_rate=[1e-3, 1e-2, 1e-3, 1e-2],
+            members=2,
+            importance=np.tile(0.9 ** np.arange(5), (4, 1)),
+        ),
+    ]
+    runs = [tm.train(spec) for spec in specs]
+    for run in runs[1:]:
+        np.testing.assert_allclose(run.params["W"], runs[0].params["W"], atol=1e-6)
+
+
+def test_a_distribution_without_numbers_can_be_swept_over_other_settings():
+    features = tm.ExactlyK(n=5, k=2)
+    spec = small_spec(features=features, learning_rate=[1e-3, 1e-3, 1e-2])
+    W = tm.train(spec).params["W"]
+    np.testing.assert_array_equal(W[0], W[1])
+    assert np.abs(W[0] - W[2]).max() > 0.1

@@ -40,7 +40,10 @@ def test_fifty_steps_agree_with_numpy(relu, exponent):
     state, inputs = init(spec), inputs_of(spec)
     importance = np.asarray(spec.importance, np.float64)
     samples = [
-        np.asarray(sample(inputs.features, state.keys, jnp.int32(t), 64), np.float64)
+        np.asarray(
+            sample(inputs.features, state.keys, jnp.int32(t), members=2, batch=64),
+            np.float64,
+        )
         for t in range(STEPS)
     ]
     for r in range(spec.runs):

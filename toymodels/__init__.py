@@ -5,18 +5,73 @@
 Axis letters, used everywhere: `runs` the ensemble axis (seeds × members), n features,
 d hidden dimensions, `batch` samples. Samples are columns, x: (n, batch); feature i is
 column i of W: (d, n).
+
+The names below are what most programs need; the rooms (`tm.geometry`, `tm.theory`,
+`tm.plotting`, …) hold the rest.
 """
 
-from toymodels.config import SettingsError as SettingsError
-from toymodels.features import *  # noqa: F403 (one reviewed list, in features/)
-from toymodels.models import Autoencoder as Autoencoder
-from toymodels.models import ComputationModel as ComputationModel
-from toymodels.training import DivergedWarning as DivergedWarning
-from toymodels.training import Objective as Objective
-from toymodels.training import Optimiser as Optimiser
-from toymodels.training import Run as Run
-from toymodels.training import TrainSpec as TrainSpec
-from toymodels.training import linear_steps as linear_steps
-from toymodels.training import log_spaced_steps as log_spaced_steps
-from toymodels.training import preset as preset
-from toymodels.training import train as train
+from toymodels.config import SettingsError
+from toymodels.features import (
+    AnticorrelatedGroup,
+    Concatenated,
+    CopulaFeatures,
+    CorrelatedGroup,
+    ExactlyK,
+    FeatureDistribution,
+    GaussianFeatures,
+    IndependentFeatures,
+    NoisyFeatures,
+    RepeatedPoint,
+    UnitNorm,
+    geometric_probability,
+    power_law_probability,
+)
+from toymodels.geometry import FeatureGeometry, find_shapes, measure, tegum_name
+from toymodels.models import Autoencoder, ComputationModel
+from toymodels.training import (
+    DivergedWarning,
+    Objective,
+    Optimiser,
+    Run,
+    TrainSpec,
+    linear_steps,
+    load_weights,
+    log_spaced_steps,
+    preset,
+    save_weights,
+    train,
+)
+
+__all__ = [
+    "AnticorrelatedGroup",
+    "Autoencoder",
+    "ComputationModel",
+    "Concatenated",
+    "CopulaFeatures",
+    "CorrelatedGroup",
+    "DivergedWarning",
+    "ExactlyK",
+    "FeatureDistribution",
+    "FeatureGeometry",
+    "GaussianFeatures",
+    "IndependentFeatures",
+    "NoisyFeatures",
+    "Objective",
+    "Optimiser",
+    "RepeatedPoint",
+    "Run",
+    "SettingsError",
+    "TrainSpec",
+    "UnitNorm",
+    "find_shapes",
+    "geometric_probability",
+    "linear_steps",
+    "load_weights",
+    "log_spaced_steps",
+    "measure",
+    "power_law_probability",
+    "preset",
+    "save_weights",
+    "tegum_name",
+    "train",
+]

@@ -45,9 +45,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
     except SystemExit as stop:  # help is 0, a mistake in the flags is 2
         return int(stop.code or 0)
-    warnings.showwarning = _say
     try:
-        return command.run()
+        with warnings.catch_warnings():
+            warnings.showwarning = _say
+            return command.run()
     except (SettingsError, StoreError) as error:
         print(f"toymodels: {error}", file=sys.stderr)
         return BAD_INPUT

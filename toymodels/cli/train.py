@@ -24,15 +24,13 @@ from rich.progress import (
 )
 
 from toymodels.cli.interrupt import CalmInterrupt
-from toymodels.cli.world import Distribution, Network
+from toymodels.cli.world import Distribution, Network, ObjectiveFlags, OptimiserFlags
 from toymodels.config import SettingsError, from_json, to_json
 from toymodels.disk import StoreError, check_writable, write_atomically
 from toymodels.store import provenance
 from toymodels.training import (
     STATUS_NAMES,
     ChunkReport,
-    Objective,
-    Optimiser,
     Run,
     TrainSpec,
     check_memory,
@@ -83,8 +81,8 @@ class Train:
         default_factory=Distribution
     )
     importance_decay: float = 1.0
-    objective: Objective = dataclasses.field(default_factory=Objective)
-    optimiser: Optimiser = dataclasses.field(default_factory=Optimiser)
+    objective: ObjectiveFlags = dataclasses.field(default_factory=ObjectiveFlags)
+    optimiser: OptimiserFlags = dataclasses.field(default_factory=OptimiserFlags)
     seeds: int = 1
     steps: int = 10_000
     batch: int = 1024
@@ -121,8 +119,8 @@ class Train:
         return TrainSpec(
             model=self.model.settings(self.n, self.d),
             features=self.distribution.settings(self.n, self.seed),
-            objective=self.objective,
-            optimiser=self.optimiser,
+            objective=self.objective.settings(),
+            optimiser=self.optimiser.settings(),
             importance=self.importance_decay ** np.arange(self.n),
             seeds=self.seeds,
             steps=self.steps,

@@ -9,6 +9,31 @@ import toymodels as tm
 from toymodels.config import SettingsError, check_count
 from toymodels.features import FeatureDistribution
 from toymodels.models import ModelSettings
+from toymodels.training import Objective, Optimiser
+
+
+@dataclasses.dataclass(frozen=True)
+class ObjectiveFlags(Objective):  # noqa: D101
+    __doc__ = Objective.__doc__
+
+    def __post_init__(self):
+        """No checks yet: tyro would report them in a form of its own."""
+
+    def settings(self) -> Objective:
+        """The checked settings."""
+        return Objective(**vars(self))
+
+
+@dataclasses.dataclass(frozen=True)
+class OptimiserFlags(Optimiser):  # noqa: D101
+    __doc__ = Optimiser.__doc__
+
+    def __post_init__(self):
+        """No checks yet, as above."""
+
+    def settings(self) -> Optimiser:
+        """The checked settings."""
+        return Optimiser(**vars(self))
 
 
 @dataclasses.dataclass(frozen=True)

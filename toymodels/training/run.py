@@ -145,7 +145,11 @@ class Run:
         plan, inputs = plan_of(self.spec), inputs_of(self.spec)
         blocks = -(-check_count("batch", batch) // plan.batch)
         key = jax.random.fold_in(jax.random.key(self.spec.seed), 2**31 + seed)
-        loss = np.asarray(_evaluate(plan, inputs, self._all_params(), key, blocks))
+        loss = np.asarray(
+            _evaluate(
+                plan, inputs, self._all_params(), key, blocks, len(self.spec.seeds)
+            )
+        )
         return np.where(self.status == NON_FINITE, np.nan, loss)
 
     def _all_params(self) -> Params:
@@ -220,20 +224,23 @@ def _with_prefix(arrays: dict[str, np.ndarray], prefix: str) -> Params:
     }
 
 
-@functools.partial(jax.jit, static_argnums=(0, 4))
-def _evaluate(plan: Plan, inputs: Inputs, params: Params, key: Any, blocks: int):
+@functools.partial(jax.jit, static_argnums=(0, 4, 5))
+def _evaluate(
+    plan: Plan, inputs: Inputs, params: Params, key: Any, blocks: int, seeds: int
+):
     """Mean loss over `blocks` batches; every seed sees the same samples."""
-    seeds = jax.tree.leaves(inputs.features)[0].shape[0]
     keys = jnp.broadcast_to(key, (seeds,))
+    runs = inputs.learning_rate.shape[0]
 
     def loss_of(params, x, importance):
         return plan.objective.loss(x, plan.model.apply(params, x), importance)
 
     def block(total, index):
-        x = sample(inputs.features, keys, index, plan.batch)
+        x = sample(
+            inputs.features, keys, index, members=runs // seeds, batch=plan.batch
+        )
         return total + jax.vmap(loss_of)(params, x, inputs.importance), None
 
-    runs = inputs.learning_rate.shape[0]
     total, _ = jax.lax.scan(block, jnp.zeros(runs), jnp.arange(blocks))
     return total / blocks
 

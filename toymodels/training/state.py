@@ -99,11 +99,13 @@ def plan_of(spec: TrainSpec) -> Plan:
 def inputs_of(spec: TrainSpec) -> Inputs:
     """The traced half of a spec, each array over all runs."""
     seeds, members, n = len(spec.seeds), spec.members, spec.model.n
-    features = spec.features
-    if features.members != spec.runs:
+    leading = spec.features.members or members
+    features = spec.features.per_member(leading)
+    if leading != spec.runs:
+        repeats = members // leading * seeds  # leading is members, or 1 for all
         features = jax.tree.map(
-            lambda leaf: np.tile(leaf, (seeds,) + (1,) * (np.ndim(leaf) - 1)),
-            features.per_member(members),
+            lambda leaf: np.tile(leaf, (repeats,) + (1,) * (np.ndim(leaf) - 1)),
+            features,
         )
     importance = np.broadcast_to(
         spec.over_runs(spec.importance, min(spec.importance.ndim, 1)).reshape(
@@ -169,6 +171,8 @@ def sample(
     features: FeatureDistribution,
     keys: Key[Array, " seeds"],
     step: Int[Array, ""],
+    *,
+    members: int,
     batch: int,
 ) -> Float[Array, "runs n batch"]:
     """Samples of one step for every run.
@@ -177,7 +181,10 @@ def sample(
     and every member gates them with its own probabilities.
     """
     step_keys = jax.vmap(lambda key: jax.random.fold_in(key, step))(keys)
-    of_member = jax.vmap(lambda f, key: f.sample(key, batch), in_axes=(0, None))
+    # The size is given because a distribution may have no number that could be traced.
+    of_member = jax.vmap(
+        lambda f, key: f.sample(key, batch), in_axes=(0, None), axis_size=members
+    )
     x = jax.vmap(of_member)(features, step_keys)
     return x.reshape(-1, *x.shape[2:])
 
@@ -193,7 +200,10 @@ def step(plan: Plan, inputs: Inputs, state: TrainState) -> tuple[TrainState, Ste
     Returns:
         The next state, and the loss of each run before the update.
     """
-    x = sample(inputs.features, state.keys, state.step, plan.batch)
+    members = state.failed_at.shape[0] // state.keys.shape[0]
+    x = sample(
+        inputs.features, state.keys, state.step, members=members, batch=plan.batch
+    )
 
     def loss_of(params, x, importance):
         return plan.objective.loss(x, plan.model.apply(params, x), importance)

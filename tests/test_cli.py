@@ -1,0 +1,184 @@
+"""The command line: what it writes, what it refuses, and its exit codes."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+import toymodels as tm
+from toymodels.cli import main
+
+ROOT = Path(__file__).parent.parent
+QUICK = ["--steps", "40", "--batch", "16"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("cli") / "run"
+    flags = ["--probability", "1", "0.1", "--seeds", "2", "--importance-decay", "0.9"]
+    assert main(["train", "--out", str(folder), *flags, *QUICK]) == 0
+    return folder
+
+
+def test_train_writes_weights_with_settings_and_a_manifest(trained):
+    assert sorted(p.name for p in trained.iterdir()) == [
+        "run.json",
+        "weights.safetensors",
+    ]
+    spec, params = tm.load_weights(trained / "weights.safetensors")
+    assert params["W"].shape == (4, 2, 5)
+    assert spec.members == 2 and spec.steps == 40
+    manifest = json.loads((trained / "run.json").read_text())
+    assert len(manifest["final_loss"]) == 4 == len(manifest["status"])
+    assert manifest["versions"]["jax"] and "seconds" in manifest
+    np.testing.assert_array_equal(params["W"], tm.train(spec).params["W"])
+
+
+def test_a_manifest_is_a_spec_to_train_again(trained, tmp_path):
+    again = ["train", "--spec", str(trained / "run.json"), "--out", str(tmp_path)]
+    assert main(again) == 0
+    for folder in (trained, tmp_path):
+        assert (folder / "weights.safetensors").exists()
+    first, second = (
+        tm.load_weights(f / "weights.safetensors")[1] for f in (trained, tmp_path)
+    )
+    np.testing.assert_array_equal(first["W"], second["W"])
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--kind", "exactly_k", "--k", "2"],
+        ["--kind", "correlated", "--n", "6", "--group-size", "2"],
+        ["--kind", "anticorrelated", "--n", "6", "--group-size", "3"],
+        ["--kind", "copula", "--correlation", "0.5"],
+        ["--unit-norm"],
+        ["--noise", "0.1", "--ratio", "0.8"],
+        ["--backdoor-rate", "0.05", "--backdoor-size", "3"],
+        ["--model.kind", "computation", "--objective.target", "abs"],
+        ["--model.hidden-activation", "relu", "--model.no-bias"],
+        ["--optimiser.name", "sgd", "--objective.exponent", "3"],
+    ],
+    ids=lambda flags: flags[-1],
+)
+def test_every_kind_of_world_trains(flags, tmp_path):
+    assert main(["train", "--out", str(tmp_path), *flags, *QUICK]) == 0
+    assert main(["geometry", str(tmp_path)]) == 0
+    assert (tmp_path / "geometry.png").stat().st_size > 5_000
+
+
+def test_geometry_prints_a_row_for_the_best_seed_of_each_setting(trained, capsys):
+    assert main(["geometry", str(trained), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [row["member"] for row in rows] == [0, 1]
+    losses = json.loads((trained / "run.json").read_text())["final_loss"]
+    for row in rows:
+        assert row["loss"] == min(losses[row["member"] :: 2])
+        assert len(row["dimensionality"]) == 5
+    assert main(["geometry", str(trained), "--json", "--all-runs"]) == 0
+    assert len(json.loads(capsys.readouterr().out)) == 4
+
+
+def test_list_names_every_experiment(capsys):
+    assert main(["list", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert "TMS-1" in [i for row in rows for i in row["ids"]]
+    assert main(["list"]) == 0
+    assert "TMS-1" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--d", "5"], "d: got 5, expected fewer than n = 5"),
+        (["--n", "0"], "n: got 0"),
+        (["--batch", "0"], "batch: got 0"),
+        (["--steps", "0"], "steps: got 0"),
+        (["--seeds", "0"], "seeds: got 0"),
+        (["--probability", "0"], "probability"),
+        (["--probability", "0.1", "1.2"], "probability[1, 0]: got 1.2"),
+        (["--probability", "nan"], "probability"),
+        (["--importance-decay", "nan"], "importance_decay: got nan"),
+        (["--optimiser.learning-rate", "inf"], "learning_rate: got inf"),
+        (["--kind", "exactly_k", "--k", "9"], "k: got 9"),
+        (["--kind", "correlated", "--group-size", "2"], "a divisor of n = 5"),
+        (["--backdoor-rate", "1.5"], "rate"),
+        (["--backdoor-rate", "0.1", "--backdoor-size", "9"], "at most n = 5"),
+        (["--batch", "100000000000"], "GiB; try batch="),
+        (["--spec", "/nonexistent.json"], "no such file"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_bad_input_is_one_line_and_writes_nothing(flags, said, tmp_path, capsys):
+    out = tmp_path / "run"
+    assert main(["train", "--out", str(out), *flags]) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+    assert not out.exists()
+
+
+def test_unknown_flags_and_commands_are_refused(capsys):
+    assert main(["train", "--out", "x", "--probabilty", "0.1"]) == 2
+    assert main(["trian"]) == 2
+    assert "train" in capsys.readouterr().err
+
+
+def test_geometry_refuses_what_is_not_ours(tmp_path, capsys):
+    foreign = tmp_path / "foreign.safetensors"
+    save_file({"W": np.zeros((2, 5))}, foreign)
+    assert main(["geometry", str(foreign)]) == 2
+    assert "its format is None" in capsys.readouterr().err
+    assert main(["geometry", str(tmp_path / "absent")]) == 2
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written(tmp_path, capsys):
+    tmp_path.chmod(0o500)
+    assert main(["train", "--out", str(tmp_path / "run"), *QUICK]) == 2
+    assert "permission denied" in capsys.readouterr().err
+
+
+def test_a_file_in_the_place_of_the_folder(tmp_path, capsys):
+    (tmp_path / "run").write_text("precious")
+    assert main(["train", "--out", str(tmp_path / "run"), *QUICK]) == 2
+    assert (tmp_path / "run").read_text() == "precious"
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.filterwarnings("default::toymodels.DivergedWarning")
+def test_divergence_is_said_and_is_no_failure(tmp_path, capsys):
+    flags = ["--optimiser.learning-rate", "1e30", *QUICK]
+    assert main(["train", "--out", str(tmp_path), *flags]) == 0
+    said = capsys.readouterr().err
+    assert "became non-finite" in said and "1 non-finite" in said
+
+
+def test_ctrl_c_keeps_a_state_that_the_same_command_resumes(tmp_path):
+    command = [
+        *(sys.executable, "-c", "import sys; from toymodels.cli import main;"),
+        *("train", "--out", str(tmp_path / "run"), "--steps", "40000"),
+    ]
+    command[2] += " sys.exit(main())"
+    environment = os.environ | {"PYTHONPATH": str(ROOT)}
+    process = subprocess.Popen(
+        command, env=environment, stderr=subprocess.PIPE, text=True
+    )
+    checkpoints = tmp_path / "run" / "checkpoints"
+    deadline = time.monotonic() + 120
+    while not checkpoints.exists() and time.monotonic() < deadline:
+        time.sleep(0.1)
+    time.sleep(1)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=120)[1]
+    assert process.returncode == 130, said
+    assert "The same command goes on from there" in " ".join(said.split())
+    kept = max(int(p.name) for p in checkpoints.iterdir() if p.name.isdigit())
+    assert 0 < kept < 40_000
+    assert not (tmp_path / "run" / "weights.safetensors").exists()

@@ -1,0 +1,26 @@
+"""What the README shows is what happens."""
+
+import re
+from pathlib import Path
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def test_the_snippet_folds_five_features_into_a_pentagon(capsys):
+    text = README.read_text()
+    code = re.search(
+        r"<!-- snippet:begin -->\s*```python\n(.*?)```", text, re.DOTALL
+    ).group(1)
+    assert len([line for line in code.splitlines() if line.strip()]) <= 14
+    exec(compile(code, "README.md", "exec"), {})
+    printed = capsys.readouterr().out.splitlines()
+    shown = re.search(r"```text\n(.*?)```", text, re.DOTALL).group(1).splitlines()
+    assert len(printed) == 10
+    assert printed[0] == shown[0]
+    assert printed[-1] == shown[-1]
+
+
+def test_every_file_that_the_readme_names_exists():
+    root = README.parent
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README.read_text()):
+        assert (root / target).exists(), target
