@@ -182,3 +182,35 @@ def test_ctrl_c_keeps_a_state_that_the_same_command_resumes(tmp_path):
     kept = max(int(p.name) for p in checkpoints.iterdir() if p.name.isdigit())
     assert 0 < kept < 40_000
     assert not (tmp_path / "run" / "weights.safetensors").exists()
+
+
+def test_reproduce_draws_and_keeps_a_ledger(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TOYMODELS_STORE", str(tmp_path / "store"))
+    out = tmp_path / "figures"
+    flags = ["--scale", "smoke", "--out", str(out)]
+    assert main(["reproduce", "TMS-11", *flags]) == 0
+    assert "TMS-11" in capsys.readouterr().out
+    ledger = json.loads((out / "claims.json").read_text())
+    assert {claim["experiment"] for claim in ledger} == {"TMS-11"}
+    assert (out / "index.html").exists() and list(out.glob("TMS-11*.png"))
+    assert main(["reproduce", "TMS-11", "--only-plot", *flags]) == 0
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["TMS-111"], "try TMS-11"),
+        (["TMS-11", "--scale", "huge"], "scale: got 'huge'"),
+        (["TMS-11", "--seed", "-1"], "seed: got -1"),
+        (["TMS-11", "--only-plot"], "--only-plot"),
+        (["TMS-11", "--out", "/proc/figures"], "/proc/figures"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_reproduce_refuses_in_one_line(flags, said, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("TOYMODELS_STORE", str(tmp_path / "store"))
+    scale = [] if "--scale" in flags else ["--scale", "smoke"]
+    assert main(["reproduce", *flags, *scale]) == 2
+    error = capsys.readouterr().err
+    assert said in error and error.count("\n") == 1
+    assert not any((tmp_path / "store").glob("*"))
