@@ -2,8 +2,9 @@
 
 Figure: the polytopes that feature dimensionalities point to, and products of them in
 orthogonal subspaces, after Elhage et al. 2022, *Toy Models of Superposition*, "The
-Geometry of Superposition". A vertex of a triangular bipyramid has D = 2/3 if it belongs to
-the triangle and 1/2 if it belongs to the digon, whatever else the hidden space holds.
+Geometry of Superposition". A vertex of a triangular bipyramid has D = 2/3 if it belongs
+to the triangle and 1/2 if it belongs to the digon, whatever else the hidden space
+holds.
 
 Claims, exact: D_i of five polytopes and of three products to 1e-12, and Σ_i D_i = d for
 each. Controls: one vertex is longer than the others; one factor is turned out of its
@@ -76,9 +77,7 @@ class TegumProducts:
         return cls(scale=scale)
 
 
-def compute(
-    settings: TegumProducts, train: Callable[[tm.TrainSpec], tm.Run]
-) -> Result:
+def compute(settings: TegumProducts, train: Callable[[tm.TrainSpec], tm.Run]) -> Result:
     """D_i of every polytope and of the controls; trains nothing."""
     arrays = {}
     with jax.enable_x64(True):
