@@ -70,7 +70,9 @@ def test_samples_have_the_stated_moments(name):
     assert mean.dtype == variance.dtype == activity.dtype == np.float64
     assert mean.shape == variance.shape == activity.shape == (features.n,)
 
-    drawn = features.sample_labelled(jax.random.key(11), BATCH)
+    drawn = jax.jit(lambda f, key: f.sample_labelled(key, BATCH))(
+        features, jax.random.key(11)
+    )
     x = np.asarray(drawn.x, np.float64)
     # Rounding to float32 matters where the variance is 0.
     rounding = 1e-6
