@@ -149,26 +149,28 @@ class Store:
         previous = None
         with suppress(DamagedEntry):
             previous = self.manifest(key)
-        path = self._manifest(key)
-        with explained(self.root, _OTHER_STORE):
-            self.root.mkdir(parents=True, exist_ok=True)
-            with partial_file(self.root / f"{key}.npz") as (handle, rename):
-                write_payload(handle, result)
-                handle.seek(0)
-                digest = hashlib.file_digest(handle, "sha256").hexdigest()
-                rename(self._payload(key, digest))
-            record = {
-                **provenance(),
-                **(manifest or {}),
-                "key": key,
-                "payload_sha256": digest,
-            }
-            with partial_file(path) as (handle, rename):
-                handle.write((plain_text(record, indent=1) + "\n").encode())
-                rename(path)
-        if previous is not None and previous["payload_sha256"] != digest:
-            with suppress(OSError):
-                self._payload(key, previous["payload_sha256"]).unlink()
+        path, digest = self._manifest(key), ""
+        try:
+            with explained(self.root, _OTHER_STORE):
+                self.root.mkdir(parents=True, exist_ok=True)
+                with partial_file(self.root / f"{key}.npz") as (handle, rename):
+                    write_payload(handle, result)
+                    handle.seek(0)
+                    digest = hashlib.file_digest(handle, "sha256").hexdigest()
+                    rename(self._payload(key, digest))
+                record = {
+                    **provenance(),
+                    **(manifest or {}),
+                    "key": key,
+                    "payload_sha256": digest,
+                }
+                with partial_file(path) as (handle, rename):
+                    handle.write((plain_text(record, indent=1) + "\n").encode())
+                    rename(path)
+        finally:
+            # Whichever payload the manifest does not name now: the old one, or after a
+            # failure the new one.
+            self._drop_unnamed(key, (previous or {}).get("payload_sha256"), digest)
         return path
 
     def cached(
@@ -209,6 +211,14 @@ class Store:
 
     def _manifest(self, key: str) -> Path:
         return self.root / f"{key}.json"
+
+    def _drop_unnamed(self, key: str, *digests: str | None) -> None:
+        """Remove those of an entry's payloads that its manifest does not name."""
+        with suppress(StoreError, OSError):
+            named = (self.manifest(key) or {}).get("payload_sha256")
+            for digest in digests:
+                if digest and digest != named:
+                    self._payload(key, digest).unlink(missing_ok=True)
 
     def _payload(self, key: str, digest: str) -> Path:
         # Another content is another file: replacing an entry never touches the old
