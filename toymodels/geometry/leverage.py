@@ -24,7 +24,7 @@ def leverage(
 
     Args:
         H: (*runs, d, n) hidden activations or weights.
-        rcond: singular values below `rcond` times the largest count as zero; by default
+        rcond: singular values up to `rcond` times ‖H‖_F count as zero; by default
             max(d, n) times the machine epsilon, as in `numpy.linalg.matrix_rank`.
 
     Returns:
@@ -32,11 +32,7 @@ def leverage(
         value (`leverage_of_copies`), so remove copies before looking for outliers.
     """
     H = jnp.asarray(H)
-    _, values, directions = jnp.linalg.svd(H, full_matrices=False)
-    if rcond is None:
-        rcond = max(H.shape[-2:]) * float(jnp.finfo(H.dtype).eps)
-    kept = values > rcond * values.max(axis=-1, keepdims=True)
-    return jnp.sum(jnp.where(kept[..., None], directions**2, 0.0), axis=-2)
+    return _leverage(H, _smallest_value(H, rcond))
 
 
 def leverage_of_copies(
@@ -76,11 +72,30 @@ def mahalanobis_squared(
 
     Args:
         H: (*runs, d, n) samples as columns.
-        rcond: as in `leverage`.
+        rcond: as in `leverage`, relative to H before centring, because that is the
+            size that centring leaves rounding errors of.
 
     Returns:
         (*runs, n), in [0, n − 1].
     """
     H = jnp.asarray(H)
     centred = H - H.mean(axis=-1, keepdims=True)
-    return (H.shape[-1] - 1) * leverage(centred, rcond=rcond)
+    return (H.shape[-1] - 1) * _leverage(centred, _smallest_value(H, rcond))
+
+
+def _smallest_value(
+    H: Float[Array, "*runs d n"], rcond: float | None
+) -> Float[Array, "*runs"]:
+    """The singular value up to which a direction counts as rounding."""
+    if rcond is None:
+        rcond = max(H.shape[-2:]) * float(jnp.finfo(H.dtype).eps)
+    return rcond * jnp.linalg.norm(H, axis=(-2, -1))
+
+
+def _leverage(
+    H: Float[Array, "*runs d n"], smallest: Float[Array, "*runs"]
+) -> Float[Array, "*runs n"]:
+    """Leverage from the right singular vectors with values above `smallest`."""
+    _, values, directions = jnp.linalg.svd(H, full_matrices=False)
+    kept = values > smallest[..., None]
+    return jnp.sum(jnp.where(kept[..., None], directions**2, 0.0), axis=-2)
