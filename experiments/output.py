@@ -1,10 +1,10 @@
-"""The folder of figures: images, the ledger `claims.json`, the page `index.html`.
+"""The folder of figures: images and the ledger `claims.json`.
 
 A command that runs some of the experiments leaves what the others have left there. All
 files are the same, byte for byte, when the same results are written again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,6 @@ from toymodels.ledger import (
     update_readme,
     write_ledger,
 )
-from toymodels.report import Section, write_report
 
 REPOSITORY = HERE.parent
 
@@ -50,11 +49,6 @@ class Output:
         return self.folder / "claims.json"
 
     @property
-    def page(self) -> Path:
-        """The report."""
-        return self.folder / "index.html"
-
-    @property
     def readme(self) -> Path | None:
         """The README whose table is to be kept up to date, if any."""
         readme = self.repository / "README.md"
@@ -77,49 +71,25 @@ class Output:
         """Write an experiment's images and remove those it no longer draws."""
         for name, image in outcome.figures.items():
             write_atomically(self.folder / name, image)
-        for path, _ in self._figures(outcome.prepared.experiment):
+        for path, _ in self.figures(outcome.prepared.experiment):
             if path.name not in outcome.figures:
                 with explained(path):
                     path.unlink()
 
-    def write_summary(self, outcomes: Iterable[Outcome]) -> list[Claim]:
-        """Write ledger, page and, where it belongs, the README's table.
+    def write_claims(self, outcomes: Sequence[Outcome]) -> list[Claim]:
+        """Write the ledger and, where it belongs, the README's table.
 
         Returns:
             All claims of the ledger, those of earlier commands too.
         """
-        outcomes = list(outcomes)
         claims = self._merged(outcomes)
         write_ledger(self.ledger, claims)
-        sections = [self._section(e, claims) for e in self.experiments]
-        write_report(self.page, [s for s in sections if s.figures or s.claims])
         if self.readme:
             update_readme(self.readme, claims)
         return claims
 
-    def _merged(self, outcomes: Sequence[Outcome]) -> list[Claim]:
-        known = {id for experiment in self.experiments for id in experiment.ids}
-        new = {id for o in outcomes for id in o.prepared.experiment.ids}
-        kept = [c for c in self.claims() if c.experiment in known - new]
-        claims = kept + [claim for o in outcomes for claim in o.claims]
-        # Stable: the claims of one experiment keep the order that it gives them.
-        return sorted(claims, key=lambda claim: sort_key(claim.experiment))
-
-    def _section(self, experiment: Experiment, claims: Sequence[Claim]) -> Section:
-        figures = self._figures(experiment)
-        note = figures[0][1] if figures else {}
-        return Section(
-            id=experiment.id,
-            title=experiment.title,
-            docstring=experiment.docstring,
-            figures=tuple(path for path, _ in figures),
-            claims=tuple(c for c in claims if c.experiment in experiment.ids),
-            settings=note.get("settings", {}),
-            fingerprint=note.get("result", ""),
-        )
-
-    def _figures(self, experiment: Experiment) -> list[tuple[Path, dict[str, Any]]]:
-        """The images that say they belong to the experiment, in its order."""
+    def figures(self, experiment: Experiment) -> list[tuple[Path, dict[str, Any]]]:
+        """The images that say they show the experiment, in order, and what they say."""
         found = []
         for path in sorted(self.folder.glob(f"{experiment.id}_*")):
             if path.suffix in (".png", ".gif"):
@@ -128,6 +98,19 @@ class Output:
                 if isinstance(note, dict) and note.get("experiment") == experiment.id:
                     found.append((path, note))
         return sorted(found, key=lambda item: item[1].get("place", 0))
+
+    def _merged(self, outcomes: Sequence[Outcome]) -> list[Claim]:
+        known = {id for experiment in self.experiments for id in experiment.ids}
+        new = {id for o in outcomes for id in o.prepared.experiment.ids}
+        claims = [claim for o in outcomes for claim in o.claims]
+        taken = {claim.id for claim in claims}
+        claims += [
+            claim
+            for claim in self.claims()
+            if claim.experiment in known - new and claim.id not in taken
+        ]
+        # Stable: the claims of one experiment keep the order that it gives them.
+        return sorted(claims, key=lambda claim: sort_key(claim.experiment))
 
 
 def default_folder(scale: str) -> Path:

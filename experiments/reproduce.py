@@ -36,6 +36,7 @@ from experiments.trainer import Stopped
 from toymodels.claims import Claim
 from toymodels.config import SettingsError, check_choice, check_count
 from toymodels.disk import StoreError
+from toymodels.report import Section, write_report
 from toymodels.store import Store, default_root
 
 DONE, FAILED, BAD_INPUT, INTERRUPTED = 0, 1, 2, 130
@@ -113,7 +114,7 @@ def reproduce(
         job.progress = display.steps
         stopped = not _run_all(prepared, job, output, display, outcomes, failures)
     if outcomes:
-        output.write_summary(outcomes)
+        _write_page(output, output.write_claims(outcomes))
     claims = tuple(claim for outcome in outcomes for claim in outcome.claims)
     summary = Summary(tuple(outcomes), claims, failures, stopped)
     _report(console, summary, output, job, len(chosen))
@@ -174,6 +175,32 @@ def _run_all(
     return True
 
 
+def _page(output: Output) -> Path:
+    return output.folder / "index.html"
+
+
+def _write_page(output: Output, claims: Sequence[Claim]) -> None:
+    """The report of everything in the folder, what earlier commands left included."""
+    sections = []
+    for experiment in output.experiments:
+        figures = output.figures(experiment)
+        own = tuple(c for c in claims if c.experiment in experiment.ids)
+        if figures or own:
+            note = figures[0][1] if figures else {}
+            sections.append(
+                Section(
+                    id=experiment.id,
+                    title=experiment.title,
+                    docstring=experiment.docstring,
+                    figures=tuple(path for path, _ in figures),
+                    claims=own,
+                    settings=note.get("settings", {}),
+                    fingerprint=note.get("result", ""),
+                )
+            )
+    write_report(_page(output), sections)
+
+
 @contextlib.contextmanager
 def _calm_interrupt(console: Console) -> Iterator[Callable[[], bool]]:
     """While open, Ctrl-C is a wish that is granted between chunks; a second one is not.
@@ -211,7 +238,7 @@ def _report(
         console.print(claims_table(summary.claims))
     if summary.outcomes:
         line(f"{len(summary.outcomes)} of {count} experiments, {tally(summary.claims)}")
-        line(f"Report: {escape(str(output.page))}")
+        line(f"Report: {escape(str(_page(output)))}")
     for error in summary.failures.values():
         if not isinstance(error, SettingsError):
             text = "".join(traceback.format_exception(error))
