@@ -26,7 +26,7 @@ def ending(image: bytes) -> str | None:
 
 def imprint(image: bytes, note: Any) -> bytes:
     """The image with a note, anything that JSON has."""
-    text = json.dumps(note, sort_keys=True).encode("ascii")
+    text = json.dumps(note).encode("ascii")
     if ending(image) == ".png":
         body = b"tEXt" + _KEYWORD + text
         chunk = struct.pack(">I", len(body) - 4) + body

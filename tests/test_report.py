@@ -126,7 +126,7 @@ def test_everything_that_was_measured_is_on_the_page(page):
         "seed",
         "(0.5, 1)",
         "Autoencoder(n=5)",
-        "five polygons",
+        "Five polygons (TMS-1_five_polygons.png)",
         "<b>bold</b>",
     ):
         assert text in words, text

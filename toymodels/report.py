@@ -114,10 +114,11 @@ def _contents(sections: Sequence[Section]) -> str:
 
 def _overview(claims: Sequence[Claim]) -> str:
     rows = [
-        f'<td><a href="#{_text(claim.experiment)}">{_text(claim.experiment)}</a></td>'
+        f'<td class="number"><a href="#{_text(claim.experiment)}">'
+        f"{_text(claim.experiment)}</a></td>"
         f'<th scope="row"><a href="#{_anchor(claim)}">{_text(claim.statement)}</a></th>'
         f"<td>{_text(shown(claim.expected))}</td>"
-        f"<td>{_text(shown_with_interval(claim))}</td>"
+        f'<td class="number">{_text(shown_with_interval(claim))}</td>'
         f"<td>{_verdict(claim.verdict)}</td>"
         for claim in claims
     ]
@@ -149,7 +150,8 @@ def _figure(path: Path, section: Section) -> str:
     if kind == "image/gif":
         # A picture that moves by itself waits until it is asked for.
         image = f"<details><summary>Show the animation</summary>{image}</details>"
-    return f"<figure>{image}<figcaption>{_text(name)}</figcaption></figure>"
+    caption = f"{_text(name.capitalize())} (<code>{_text(path.name)}</code>)"
+    return f"<figure>{image}<figcaption>{caption}</figcaption></figure>"
 
 
 def _claim(claim: Claim) -> str:
@@ -180,7 +182,7 @@ def _controls(controls: Sequence[Control]) -> str:
         return "<p>Without a control.</p>"
     rows = [
         f'<th scope="row">{_text(c.name)}</th><td>{_text(c.expected)}</td>'
-        f"<td>{_text(shown_with_interval(c))}</td>"
+        f'<td class="number">{_text(shown_with_interval(c))}</td>'
         f"<td>{'✓ yes' if c.failed_as_it_must else '✗ no'}</td>"
         f"<td>{_text(c.detail)}</td>"
         for c in controls

@@ -48,9 +48,11 @@ table { border-collapse: collapse; font-size: .9rem; width: 100%;
 caption { text-align: left; color: var(--faint); padding: .3rem 0; }
 th, td { text-align: left; vertical-align: top; padding: .4rem .7rem .4rem 0;
   border-bottom: 1px solid var(--line); }
-tbody th { font-weight: normal; }
+tbody th { font-weight: normal; min-width: 14rem; }
+thead th, .number { white-space: nowrap; }
 thead th { color: var(--faint); font-weight: 600; }
 details { margin: 1rem 0; }
+details table { width: auto; }
 summary { cursor: pointer; }
 code { font-size: .9em; overflow-wrap: anywhere; }
 @media (max-width: 40rem) {
