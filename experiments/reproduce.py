@@ -25,7 +25,8 @@ from rich.console import Console
 from rich.markup import escape
 
 if __package__ in (None, ""):  # run as a file: its folder is on the path, not the root
-    sys.path[0] = str(Path(__file__).resolve().parents[1])
+    _HERE = Path(__file__).resolve().parent
+    sys.path[:] = [str(_HERE.parent), *(p for p in sys.path if p != str(_HERE))]
 
 from experiments.display import Display, claims_table, tally, where
 from experiments.estimate import Estimate
