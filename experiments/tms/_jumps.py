@@ -45,10 +45,11 @@ def on_level(
 def rank_correlation(
     jumps: Int[np.ndarray, "seeds windows"], fall: Float[np.ndarray, "seeds windows"]
 ) -> Float[np.ndarray, " seeds"]:
-    """Of each seed; 0 where no window has more jumps than another."""
-    return np.array(
-        [
-            spearman(j, f)[0] if np.ptp(j) > 0 else 0.0
-            for j, f in zip(jumps, fall, strict=True)
-        ]
-    )
+    """Of each seed; 0 where no window has more jumps than another, NaN if diverged."""
+
+    def of_seed(jumps: np.ndarray, fall: np.ndarray) -> float:
+        if not np.isfinite(fall).all():
+            return np.nan
+        return spearman(jumps, fall)[0] if np.ptp(jumps) > 0 else 0.0
+
+    return np.array([of_seed(j, f) for j, f in zip(jumps, fall, strict=True)])

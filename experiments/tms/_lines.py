@@ -32,7 +32,8 @@ def superposed_pools(
     A control is pooled over the levels of the trained model, not over its own:
     untrained weights and linear models have none, and would fail for want of features.
     """
-    kept: Bool[np.ndarray, "seeds levels"] = d_star < SUPERPOSED
+    # A diverged level stays in, so that its NaN reaches the margin.
+    kept: Bool[np.ndarray, "seeds levels"] = ~(d_star >= SUPERPOSED)
     return [
         values[levels].ravel()
         for values, levels in zip(dimensionality, kept, strict=True)
@@ -44,12 +45,14 @@ def line_margin(
 ) -> Float[np.ndarray, " seeds"]:
     """Features of each seed at the fraction, less those that the line rule asks for.
 
-    The rule asks for twice as many as on the fuller side, and for 10 in the pool.
+    The rule asks for twice as many as on the fuller side, and for 10 in the pool. A
+    seed with a diverged level has no margin, NaN.
     """
     lines = [find_lines(pool, (fraction,))[0] for pool in pools]
     count = np.array([line.count for line in lines], float)
     needed = _needed(lines)
-    return count - needed[needed.sum(axis=1).argmax()]
+    margin = count - needed[needed.sum(axis=1).argmax()]
+    return np.where([np.isnan(pool).any() for pool in pools], np.nan, margin)
 
 
 def clearest(

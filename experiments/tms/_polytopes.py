@@ -1,4 +1,4 @@
-"""How many features of a trained model are in polytopes that have a name.
+"""The named polytopes that a trained model's features form, and how many are in them.
 
 Axis letters: `seeds`, `levels` of p, n features, d hidden dimensions.
 """
@@ -6,7 +6,7 @@ Axis letters: `seeds`, `levels` of p, n features, d hidden dimensions.
 from collections import Counter
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from toymodels.geometry import find_shapes
 
@@ -14,19 +14,25 @@ from toymodels.geometry import find_shapes
 PLAIN = ("single", "digon", "unmatched")
 
 
-def shape_counts(W: Float[np.ndarray, "d n"]) -> Counter[str]:
-    """How many features are in components of each name."""
-    counts: Counter[str] = Counter()
+def shape_counts(W: Float[np.ndarray, "d n"]) -> dict[str, tuple[int, int]]:
+    """How many components have each name, and how many features they hold."""
+    components: Counter[str] = Counter()
+    features: Counter[str] = Counter()
     for shape in find_shapes(W):
-        counts[shape.name] += len(shape.members)
-    return counts
+        components[shape.name] += 1
+        features[shape.name] += len(shape.members)
+    return {name: (components[name], features[name]) for name in components}
 
 
 def features_in_polytopes(
     W: Float[np.ndarray, "seeds levels d n"],
-) -> Int[np.ndarray, "seeds levels"]:
-    """Features of each model in components that match a named polytope."""
-    counts = [[shape_counts(level) for level in seed] for seed in W]
-    return np.array(
-        [[sum(c.values()) - sum(c[name] for name in PLAIN) for c in s] for s in counts]
-    )
+) -> Float[np.ndarray, "seeds levels"]:
+    """Features of each model in components that match a polytope; NaN if diverged."""
+
+    def total(weights: np.ndarray) -> float:
+        if not np.isfinite(weights).all():
+            return np.nan
+        counts = shape_counts(weights)
+        return sum(n for name, (_, n) in counts.items() if name not in PLAIN)
+
+    return np.array([[total(level) for level in seed] for seed in W], float)

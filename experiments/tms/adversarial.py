@@ -177,6 +177,10 @@ def _ranks_agree(
     vulnerability: Float[np.ndarray, "seeds levels"],
     packed: Float[np.ndarray, "seeds levels"],
 ) -> np.ndarray:
+    """Rank correlation over the levels of each seed, NaN if one has diverged."""
     return np.array(
-        [spearman(v, p)[0] for v, p in zip(vulnerability, packed, strict=True)]
+        [
+            spearman(v, p)[0] if np.isfinite([v, p]).all() else np.nan
+            for v, p in zip(vulnerability, packed, strict=True)
+        ]
     )

@@ -22,6 +22,7 @@ after the runs of TMS-9.
 Axis letters: `seeds`, `levels` of p, n features, d hidden dimensions.
 """
 
+import functools
 from collections import Counter
 from collections.abc import Callable
 from fractions import Fraction
@@ -33,7 +34,7 @@ from matplotlib.figure import Figure
 import toymodels as tm
 from experiments.tms._lines import clearest, line_margin, superposed_pools
 from experiments.tms._many_features import X_LABEL, ManyFeatures
-from experiments.tms._polytopes import PLAIN, features_in_polytopes, shape_counts
+from experiments.tms._polytopes import features_in_polytopes, shape_counts
 from toymodels.claims import AtLeast, Claim, Control, control, judge
 from toymodels.config import from_json, settings, to_json
 from toymodels.geometry import (
@@ -116,7 +117,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
         caption=f"{settings.caption()} · graphs: represented features of the first "
         "seed, joined where |cos| > 0.2",
         graphs=[_graph(result, level) for level in _named_levels(result)],
-        dimensions=np.median(result["d_star"], axis=0),
+        dimensions=np.nanmedian(result["d_star"], axis=0),
         dimensions_name=r"$D^*$",
     )
     return {"scatter": scatter, "histogram": _histogram(result, settings.caption())}
@@ -209,10 +210,15 @@ def _named_levels(result: Result) -> list[int]:
     shapes = result.meta["shapes"]
     total: Counter[str] = Counter()
     for counts in shapes:
-        total.update({k: v for k, v in counts.items() if k not in PLAIN[::2]})
+        total.update({name: features for name, (_, features) in counts.items()})
+
+    def features_of(name: str, level: int) -> int:
+        return shapes[level].get(name, (0, 0))[1]
+
+    named = [k for k, _ in total.most_common() if k not in ("single", "unmatched")]
     richest = {
-        max(range(len(shapes)), key=lambda level: shapes[level].get(name, 0))
-        for name, _ in total.most_common(4)
+        max(range(len(shapes)), key=functools.partial(features_of, name))
+        for name in named[:4]
     }
     chosen = sorted(richest | {len(shapes) - 1})
     return [level for level in chosen if shapes[level]]
@@ -223,11 +229,11 @@ def _graph(result: Result, level: int) -> FeatureGraph:
     W, counts = result["W"][level], result.meta["shapes"][level]
     shown = np.asarray(is_represented(W))
     weight = interference_graph(W) * np.asarray(cosines(W)) ** 2
-    names = sorted(counts, key=counts.__getitem__, reverse=True)[:2]
+    names = sorted(counts, key=lambda name: counts[name][1], reverse=True)[:3]
     return FeatureGraph(
         adjacency=weight[np.ix_(shown, shown)],
         title=f"S = {1 - result['p'][level]:.2f}\n"
-        + "\n".join(f"{counts[name]} in: {name}" for name in names),
+        + "\n".join(f"{counts[name][0]} × {name}" for name in names),
         level=level,
     )
 

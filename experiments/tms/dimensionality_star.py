@@ -24,7 +24,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.tms._many_features import BAND, X_LABEL, ManyFeatures
+from experiments.tms._many_features import BAND, X_LABEL, ManyFeatures, unless_diverged
 from toymodels.claims import AtLeast, Claim, Within, control, judge
 from toymodels.config import from_json, settings, to_json
 from toymodels.geometry import dimensions_per_feature
@@ -57,7 +57,6 @@ def compute(
             "d_star": d_star(run, run.params["W"]),
             "untrained": d_star(run, run.snapshots.params["W"][0]),
             "linear": d_star(linear, linear.params["W"]),
-            "status": run.by_seed(run.status),
         },
         meta={"settings": to_json(settings)},
     )
@@ -67,8 +66,10 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
     """D* over the sparsity, with the linear control."""
     settings = from_json(result.meta["settings"])
     x, d_star = 1 / result["p"], result["d_star"]
-    resting = np.median(levels_near_half(d_star))
-    even = Curve("falling evenly", x, even_fall(np.median(d_star, axis=0)), dashed=True)
+    resting = np.nanmedian(levels_near_half(d_star))
+    even = Curve(
+        "falling evenly", x, even_fall(np.nanmedian(d_star, axis=0)), dashed=True
+    )
     figure = curve_figure(
         [
             over_seeds("ReLU model", x, d_star),
@@ -128,7 +129,8 @@ def claims(result: Result) -> list[Claim]:
 
 def levels_near_half(d_star: Float[np.ndarray, "seeds levels"]) -> np.ndarray:
     """Number of levels of each seed at which D* is close to 1/2."""
-    return (np.abs(d_star - 0.5) <= NEAR_HALF).sum(axis=1)
+    near = (np.abs(d_star - 0.5) <= NEAR_HALF).sum(axis=1)
+    return unless_diverged(near, d_star)
 
 
 def even_fall(d_star: Float[np.ndarray, " levels"]) -> np.ndarray:

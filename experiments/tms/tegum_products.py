@@ -79,16 +79,23 @@ class TegumProducts:
 
 def compute(settings: TegumProducts, train: Callable[[tm.TrainSpec], tm.Run]) -> Result:
     """D_i of every polytope and of the controls; trains nothing."""
-    arrays = {}
+    arrays, weights = {}, {}
+    for name, (make, expected) in POLYTOPES.items():
+        W = make()
+        arrays |= {f"W/{name}": W, f"expected/{name}": np.array(expected)}
+        weights[f"D/{name}"] = W
+        weights[f"stretched/{name}"] = stretched(W, settings.longer)
+        if name in PRODUCTS:
+            weights[f"tilted/{name}"] = tilted(W, settings.tilt)
+    # Zero rows and columns change no D_i, and one shape compiles once.
+    padded = [
+        np.pad(W, [(0, 3 - W.shape[0]), (0, 8 - W.shape[1])]) for W in weights.values()
+    ]
     with jax.enable_x64(True):
-        for name, (make, expected) in POLYTOPES.items():
-            W = make()
-            controls = {"stretched": stretched(W, settings.longer)}
-            if name in PRODUCTS:
-                controls["tilted"] = tilted(W, settings.tilt)
-            arrays |= {f"W/{name}": W, f"expected/{name}": np.array(expected)}
-            for kind, weights in {"D": W, **controls}.items():
-                arrays[f"{kind}/{name}"] = np.asarray(feature_dimensionality(weights))
+        D = np.asarray(feature_dimensionality(np.stack(padded)))
+    arrays |= {
+        key: row[: W.shape[1]] for (key, W), row in zip(weights.items(), D, strict=True)
+    }
     return Result(arrays=arrays, meta={"settings": to_json(settings)})
 
 
