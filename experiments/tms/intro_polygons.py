@@ -45,6 +45,7 @@ from toymodels.plotting import (
     vector_panels,
 )
 from toymodels.result import Result
+from toymodels.theory import keep_top_loss
 
 ID = "TMS-1"
 TITLE = "Five features in two dimensions, from dense to sparse"
@@ -125,8 +126,9 @@ def compute(settings: IntroPolygons, train: Callable[[tm.TrainSpec], tm.Run]) ->
             "loss": loss[best],
             "loss_all": run.by_seed(loss),
             "loss_linear": linear.by_seed(linear.final_loss()),
-            # The d most important features kept, the others at their mean.
-            "reference": (importance * features.variance())[:, settings.d :].sum(1),
+            "reference": np.array(
+                [keep_top_loss(q, importance, settings.d) for q in p]
+            ),
             "path": run.snapshots.params["W"][:, shown],
             "path_step": run.snapshots.step,
             "history_step": run.history.step,
@@ -155,7 +157,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
     return {
         "polygons": _polygons(result, caption),
         "losses": _losses(result, caption),
-        "training.gif": _movie(result, caption),
+        "training": _movie(result, settings.scale),
     }
 
 
@@ -268,7 +270,7 @@ def _losses(result: Result, caption: str) -> Figure:
     )
 
 
-def _movie(result: Result, caption: str) -> bytes:
+def _movie(result: Result, scale: str) -> bytes:
     """Dense, middle and sparsest level while they train."""
     last = len(result["p"]) - 1
     shown = [0, last // 2, last]
@@ -282,7 +284,7 @@ def _movie(result: Result, caption: str) -> bytes:
         loss_label="loss / top 2 alone",
         step_label="step",
         title=TITLE,
-        caption=caption,
+        caption=f"scale: {scale} · steps on a log scale, group 1, best of its restarts",
         importance=result["importance"],
     )
 
