@@ -11,14 +11,14 @@ from scipy.sparse.csgraph import connected_components
 
 
 def interference_graph(
-    W: Float[ArrayLike, "d n"], *, threshold: float = 0.2, squared_norm: float = 0.5
+    W: Float[ArrayLike, "d n"], *, threshold: float = 0.3, squared_norm: float = 0.5
 ) -> Bool[np.ndarray, "n n"]:
     """Which pairs of represented features have abs(Ŵ_i·Ŵ_j) > `threshold`.
 
     Cosines and not inner products, so that the edges of a shape do not depend on its
-    size. The default is a convention of this package: it is below the smallest angle
-    that holds a shape together (0.25 in a simplex of five, 0.31 in a pentagon, 1/3 in a
-    tetrahedron) and above what is left between shapes in a trained model.
+    size. The default is a convention of this package: a tetrahedron is held together by
+    cosines of 1/3 and the other shapes of the paper by 1/2 and more, while different
+    shapes in one trained model may overlap by 0.2. Simplices of five or more need less.
 
     Args:
         W: (d, n) weights.

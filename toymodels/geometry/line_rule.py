@@ -114,8 +114,9 @@ def line_rule(
     """Apply the line rule to every seed and to all of them together.
 
     Args:
-        dimensionality: (seeds, levels, n) D_i, each in [0, 1]; NaN is never counted.
-        dimensions_per_feature: (seeds, levels) D* > 0.
+        dimensionality: (seeds, levels, n) D_i, each in [0, 1].
+        dimensions_per_feature: (seeds, levels) D* > 0. Runs that diverged may be NaN in
+            both; they are never counted, and in the pool their level does not stick.
 
     Returns:
         A verdict for the pool and one for each seed. The pool holds every level of
@@ -125,7 +126,9 @@ def line_rule(
     values = np.asarray(dimensionality, dtype=np.float64)
     d_star = np.asarray(dimensions_per_feature, dtype=np.float64)
 
-    def verdict(per_level: np.ndarray, d_star_of: np.ndarray, pool: np.ndarray):
+    def verdict(
+        per_level: np.ndarray, d_star_of: np.ndarray, pool: np.ndarray
+    ) -> LineVerdict:
         half, *others = find_lines(pool)
         return LineVerdict(
             levels=per_level.size,

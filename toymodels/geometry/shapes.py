@@ -81,7 +81,7 @@ def ideals(vertices: int) -> dict[str, Float[np.ndarray, "_ n"]]:
 def find_shapes(
     W: Float[ArrayLike, "d n"],
     *,
-    threshold: float = 0.2,
+    threshold: float = 0.3,
     tolerance: float = 0.1,
     squared_norm: float = 0.5,
 ) -> list[Shape]:
@@ -94,7 +94,7 @@ def find_shapes(
         W: (d, n) weights.
         threshold: features interfere if abs(Ŵ_i·Ŵ_j) exceeds this.
         tolerance: largest distance to an ideal that still gives its name. At 0.1 a pair
-            may be 37° short of antipodal, or one column of it 13 % longer than the
+            may be 35° short of antipodal, or one column of it 15 % longer than the
             other; different polytopes of one size are at least 0.5 apart.
         squared_norm: a feature is represented if ‖W_i‖² is at least this.
 

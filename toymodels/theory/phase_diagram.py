@@ -19,8 +19,9 @@ alone, so the loss of a solution is a sum. Three ways to set the bias b are offe
   A(b) = (1 − p)b² + p·b³/3 + p²(1 − b)³(1 + b)/6. It lowers the cost by 12 % at p = 4/7
   and moves the triple point to p = 0.627.
 
-Trained models do better still, with unequal or longer weights and, for dense features,
-a "confused" solution, so their edges lie at slightly larger p than any of these.
+Trained models with a bias do better still, with unequal or longer weights, so their
+edges lie at slightly larger p. Without a bias dense features have a "confused" solution
+besides (`loss_surface.py`), so that edge lies at smaller p.
 
 Axes: `templates`; `grid` any shape to which p and r broadcast.
 """
