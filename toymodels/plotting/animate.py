@@ -161,9 +161,9 @@ def _training_frames(
     for snap, matrices in enumerate(W):
         with style():
             for axes, matrix in zip(planes, matrices, strict=True):
-                for artist in list(axes.lines):
+                for artist in [*axes.lines, *axes.patches]:
                     artist.remove()
-                draw_vectors(axes, matrix, colors=colors, limit=limit)
+                draw_vectors(axes, matrix, colors=colors, limit=limit, hull=True)
             marker.set_xdata([max(step[snap], low)] * 2)
             clock.set_text(f"step {int(step[snap]):,}")
             if snap == 0:
