@@ -105,7 +105,7 @@ def polygons():
 
 def test_intro_polygons_has_figures_and_three_claims(polygons):
     drawn = intro_polygons.plot(polygons)
-    assert set(drawn) == {"polygons", "losses", "training"}
+    assert set(drawn) == {"polygons", "levels", "losses", "training"}
     assert drawn["training"].startswith(b"GIF89a")
     judged = intro_polygons.claims(polygons)
     names = [claim.id for claim in judged]

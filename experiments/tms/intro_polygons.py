@@ -154,8 +154,12 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
             "init": "xavier_2d",
         },
     )
+    levels = np.arange(settings.levels)
+    five = np.linspace(0, settings.levels - 1, 5).round().astype(int)
     return {
-        "polygons": _polygons(result, caption),
+        # The five that open the README, and then all.
+        "polygons": _polygons(result, five, caption),
+        "levels": _polygons(result, levels, caption),
         "losses": _losses(result, caption),
         "training": _movie(result, settings.scale),
     }
@@ -232,13 +236,14 @@ def _sparsest(levels: np.ndarray) -> float:
     return pentagon_error(levels[-1])
 
 
-def _polygons(result: Result, caption: str) -> Figure:
-    W = np.stack([upright(w) @ w for w in result["W"][0]])
+def _polygons(result: Result, levels: np.ndarray, caption: str) -> Figure:
+    """The best models of the first group at some levels."""
+    W = np.stack([upright(w) @ w for w in result["W"][0, levels]])
     return vector_panels(
         W,
         titles=[
             f"{_sparsity(p)}\n{count} of {W.shape[-1]} kept"
-            for p, count in zip(result["p"], _kept(W), strict=True)
+            for p, count in zip(result["p"][levels], _kept(W), strict=True)
         ],
         title=TITLE,
         caption=f"{caption} · group 1, each panel turned so that feature 1 points up",
