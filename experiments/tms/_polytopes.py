@@ -10,6 +10,10 @@ from jaxtyping import Float
 
 from toymodels.geometry import find_shapes
 
+# Features are joined where |cos| exceeds this. It is the library's default, written out
+# because a claim depends on it.
+JOINED = 0.3
+
 # Components of the interference graph that are no polytope of two or more dimensions.
 PLAIN = ("single", "digon", "unmatched")
 
@@ -18,7 +22,7 @@ def shape_counts(W: Float[np.ndarray, "d n"]) -> dict[str, tuple[int, int]]:
     """How many components have each name, and how many features they hold."""
     components: Counter[str] = Counter()
     features: Counter[str] = Counter()
-    for shape in find_shapes(W):
+    for shape in find_shapes(W, threshold=JOINED):
         components[shape.name] += 1
         features[shape.name] += len(shape.members)
     return {name: (components[name], features[name]) for name in components}

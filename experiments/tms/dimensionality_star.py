@@ -11,7 +11,7 @@ untrained weights; the linear model, whose D* is 1 at every level; and a D* that
 evenly between the two ends of the measured curve, on logarithmic axes, which passes 1/2
 without a stop.
 
-One sample of a claim is one seed. Run time at laptop scale: 180 s on two idle cores,
+One sample of a claim is one seed. Run time at laptop scale: 150 s on two idle cores,
 for the runs that TMS-10 and TMS-19 read as well.
 
 Axis letters: `seeds`, `levels` of p.
