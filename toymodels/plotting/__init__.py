@@ -17,6 +17,9 @@ Figures:
     small_multiples(curves, references=…)           title → curves, one panel each
     learning_curves(step, loss, names=…)            loss (windows, runs)
     levels_over_training(step, values, loss_step, loss)     D_i above, loss below
+    neuron_stacks(W, served, titles=…)              W (panels, neurons, n): stacked bars
+    pair_panels(reads, writes, titles=…)            two neurons and two features
+    surface_panels(x, y, surfaces, limit=…)         title → Surface: filled contours
     verdict_strip(ids, verdicts)                    one tile a claim
 Bytes:
     training_gif(W, step, loss_step, loss, titles=…)    W (snaps, panels, 2, n)
@@ -55,9 +58,11 @@ from toymodels.plotting.dimensionality import (
 from toymodels.plotting.graphs import FeatureGraph, draw_graph
 from toymodels.plotting.marks import margin_labels, plain_log_ticks
 from toymodels.plotting.matrices import draw_matrix, draw_norms, gram_panels
+from toymodels.plotting.neurons import neuron_stacks, pair_panels
 from toymodels.plotting.palette import CYCLE, style
 from toymodels.plotting.phase import draw_phases, phase_diagram
 from toymodels.plotting.summary import verdict_strip
+from toymodels.plotting.surfaces import Surface, surface_panels
 from toymodels.plotting.trajectories import (
     learning_curves,
     levels_over_training,
