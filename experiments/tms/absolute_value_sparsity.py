@@ -59,7 +59,7 @@ class AbsoluteValueSparsity:
     def preset(cls, scale: str) -> "AbsoluteValueSparsity":
         """The settings of a scale."""
         presets = {
-            "smoke": {"seeds": 3, "steps": 100},
+            "smoke": {"n": 20, "neurons": 8, "seeds": 3, "steps": 100},
             "laptop": {},
             "paper": {"seeds": 10, "batch": 1024},
         }

@@ -1,0 +1,182 @@
+"""TMS-20 to TMS-23: constructed weights, controls that fail, smoke scale."""
+
+import importlib
+import itertools
+
+import numpy as np
+import pytest
+
+import toymodels as tm
+from experiments.tms import absolute_value, asymmetric_motif, privileged_basis
+from experiments.tms._motif import find_motif, reads_and_writes
+from experiments.tms._neurons import (
+    features_of_neurons,
+    neurons_of_features,
+    purity,
+    random_rotation,
+)
+from experiments.tms.absolute_value_sparsity import (
+    importance_and_purity,
+    polysemantic_share,
+    rank_correlation,
+)
+from toymodels.config import to_json
+from toymodels.result import Result
+
+# Ten features as the ten pairs of five neurons.
+PAIRS = np.zeros((5, 10))
+for feature, pair in enumerate(itertools.combinations(range(5), 2)):
+    PAIRS[list(pair), feature] = 0.7
+DEDICATED = np.concatenate([np.eye(5), np.zeros((5, 5))], axis=1)
+
+
+def test_what_neurons_serve():
+    W = np.array([[1.0, 0.29, 0.0], [0.5, -0.2, 0.1], [0.05, 0.0, 0.0]])
+    assert features_of_neurons(W).tolist() == [1, 2, 0]
+    assert neurons_of_features(W).tolist() == [2, 2, 1]
+    np.testing.assert_allclose(purity(W), [1 / 1.29, 0.5 / 0.8, 1.0])
+    assert (features_of_neurons(DEDICATED) == 1).all()
+    assert (features_of_neurons(PAIRS) == 4).all()
+    assert (neurons_of_features(PAIRS) == 2).all()
+    assert neurons_of_features(DEDICATED).tolist() == [1] * 5 + [0] * 5
+
+
+def test_rotations_are_orthogonal_and_mix_neurons():
+    rotation = random_rotation(5, 0)
+    np.testing.assert_allclose(rotation @ rotation.T, np.eye(5), atol=1e-12)
+    mono = [
+        (features_of_neurons(random_rotation(5, seed) @ DEDICATED) == 1).sum()
+        for seed in range(50)
+    ]
+    assert max(mono) < 5
+    pairs = [
+        (neurons_of_features(random_rotation(5, seed) @ PAIRS) == 2).sum()
+        for seed in range(50)
+    ]
+    assert max(pairs) < 8
+
+
+def privileged_result(dense, sparse, plain):
+    settings = privileged_basis.PrivilegedBasis.preset("smoke")
+    rotated = random_rotation(5, 1) @ np.stack([dense, sparse])
+    return Result(
+        arrays={
+            "W": np.stack([np.stack([dense, sparse])] * 5),
+            "W_plain": np.stack([np.stack([plain, plain])] * 5),
+            "W_rotated": np.stack([rotated] * 5),
+        },
+        meta={"settings": to_json(settings)},
+    )
+
+
+def test_ideal_neurons_support_the_claims_and_rotated_ones_do_not():
+    mixed = random_rotation(5, 2) @ DEDICATED
+    claims = privileged_basis.claims(privileged_result(DEDICATED, PAIRS, mixed))
+    assert [claim.verdict for claim in claims] == ["supported"] * 2
+    claims = privileged_basis.claims(privileged_result(mixed, mixed, mixed))
+    assert [claim.verdict for claim in claims] == ["not supported"] * 2
+    # A control that passes takes the verdict away.
+    claims = privileged_basis.claims(privileged_result(DEDICATED, PAIRS, DEDICATED))
+    assert claims[0].verdict == "inconclusive"
+
+
+def test_sign_pairs():
+    ideal = np.concatenate([np.eye(3), -np.eye(3)])
+    assert absolute_value.has_sign_pairs(ideal[[3, 1, 5, 0, 2, 4]])
+    assert absolute_value.largest_other(ideal) == 0
+    both_positive = ideal.copy()
+    both_positive[3] = ideal[0]
+    assert not absolute_value.has_sign_pairs(both_positive)
+    shared = ideal + 0.2 * np.roll(ideal, 1, axis=1)
+    assert absolute_value.has_sign_pairs(shared)
+    assert absolute_value.largest_other(shared) == pytest.approx(0.2)
+
+
+def test_scaling_neurons_does_not_change_the_function():
+    rng = np.random.default_rng(0)
+    W1, W2 = rng.normal(size=(2, 6, 3)), rng.normal(size=(2, 3, 6))
+    one, two = absolute_value.scaled(W1, W2)
+    np.testing.assert_allclose(np.abs(one).max(axis=-1), 1)
+    x = rng.uniform(-1, 1, size=(3, 20))
+    before = W2 @ np.maximum(W1 @ x, 0)
+    np.testing.assert_allclose(two @ np.maximum(one @ x, 0), before)
+
+
+def test_shares_and_purities():
+    assert polysemantic_share(DEDICATED) == 0
+    assert polysemantic_share(PAIRS) == 1
+    W = np.diag([1.0, 0.9, 0.8, 0.7])
+    W[2, 3] = W[3, 2] = 0.6  # the two least important features share their neurons
+    importance = np.array([1.0, 0.9, 0.5, 0.4])
+    assert importance_and_purity(W, importance) > 0.7
+    assert importance_and_purity(W, importance[::-1]) < 0
+    assert rank_correlation(np.arange(4.0), np.ones(4)) == 0
+
+
+def motif_weights(ratio=4.0, inhibit=-2.0):
+    """Neuron 0 holds features 0 and 1; neuron 1 fires with 0 and writes into 1."""
+    root = np.sqrt(ratio)
+    W1 = np.array([[root, -1 / root, 0.0], [1.0, 0.0, 0.0]])
+    W2 = np.array([[1 / root, 0.0], [root, inhibit], [0.0, 0.0]])
+    return W1, W2
+
+
+def test_the_motif_is_found_where_it_is():
+    W1, W2 = motif_weights()
+    motif = find_motif(W1, W2)
+    assert (motif.neuron, motif.strong, motif.weak, motif.inhibitor) == (0, 0, 1, 1)
+    assert motif.distance == pytest.approx(0, abs=1e-12)
+    scale = np.array([3.0, 0.2])
+    rescaled = find_motif(W1 * scale[:, None], W2 / scale)
+    assert rescaled == motif or rescaled.distance == pytest.approx(0, abs=1e-12)
+    reads, writes = reads_and_writes(W1 * scale[:, None], W2 / scale, motif)
+    np.testing.assert_allclose(reads, [[2, -0.5], [1, 0]], atol=1e-12)
+    np.testing.assert_allclose(writes, [[0.5, 2], [0, -2]], atol=1e-12)
+    mirrored = find_motif(-W1, W2)
+    assert mirrored is not None and mirrored.neuron == 0
+
+
+@pytest.mark.parametrize(
+    ("ratio", "inhibit"), [(1.0, -2.0), (9.0, -2.0), (4.0, 0.0), (4.0, 2.0)]
+)
+def test_what_is_no_motif(ratio, inhibit):
+    assert find_motif(*motif_weights(ratio, inhibit)) is None
+
+
+def test_an_existence_claim_needs_one_and_its_controls_none():
+    def claim(sparse, dense):
+        arrays = {
+            "rise": np.zeros((3, 4, 2)),
+            "low": np.ones((3, 4, 2), bool),
+            "initial": np.zeros((3, 4, 2), bool),
+        }
+        arrays["rise"][0, 0] = sparse, dense
+        settings = asymmetric_motif.AsymmetricMotif.preset("smoke")
+        result = Result(arrays=arrays, meta={"settings": to_json(settings)})
+        return asymmetric_motif.claims(result)[0].verdict
+
+    assert claim(0.1, 0.0) == "supported"
+    assert claim(0.0, 0.0) == "not supported"
+    assert claim(0.1, 0.1) == "inconclusive"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "privileged_basis",
+        "absolute_value",
+        "absolute_value_sparsity",
+        "asymmetric_motif",
+    ],
+)
+def test_smoke_scale(name):
+    module = importlib.import_module(f"experiments.tms.{name}")
+    (cls,) = [
+        value
+        for value in vars(module).values()
+        if isinstance(value, type) and hasattr(value, "preset")
+    ]
+    result = module.compute(cls.preset("smoke"), tm.train)
+    assert all(figure is not None for figure in module.plot(result).values())
+    for claim in module.claims(result):
+        assert claim.measured is not None and claim.controls
