@@ -150,13 +150,13 @@ def test_four_hundred_features_take_a_moment():
     W = geometry.tegum_product(*pieces)
     W = W + 0.005 * np.random.default_rng(5).normal(size=W.shape)
     assert W.shape[1] == 400
-    start = time.perf_counter()
+    start = time.thread_time()
     shapes = geometry.find_shapes(W)
-    assert time.perf_counter() - start < 5  # about 0.1 s on one idle core
+    assert time.thread_time() - start < 5  # about 0.2 s on an idle core
     assert geometry.tegum_name(shapes) == (
         "8 × square antiprism ⊕ 20 × pentagon ⊕ 30 × triangle ⊕ 73 × digon"
     )
-    start = time.perf_counter()
+    start = time.thread_time()
     random = np.random.default_rng(6).normal(size=(40, 400))
     assert geometry.tegum_name(geometry.find_shapes(random)) == "unmatched"
-    assert time.perf_counter() - start < 5
+    assert time.thread_time() - start < 5
