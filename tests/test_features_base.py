@@ -277,6 +277,7 @@ BAD = [
     ("point", lambda: _repeated(point=[1, 0])),
     ("point", lambda: _repeated(point=[1, 0, 0, 0])),
     ("point", lambda: _repeated(point=1.0)),
+    ("point", lambda: _repeated(point=[1.0])),
     ("point", lambda: _repeated(point=[1, 0, float("inf")])),
     ("point", lambda: _repeated(point=["a", "b", "c"])),
 ]
