@@ -33,6 +33,7 @@ class Display:
         self._estimate = estimate
         self._current: Prepared | None = None
         self._began = 0.0
+        self._share = 0.0
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -41,7 +42,7 @@ class Display:
             transient=True,
             disable=not console.is_terminal,
         )
-        self._experiment = self._bars.add_task("", total=None, amount="")
+        self._experiment = self._bars.add_task("", amount="", visible=False)
         self._job = self._bars.add_task("All", total=count, amount="")
 
     def __enter__(self) -> "Display":
@@ -55,8 +56,13 @@ class Display:
         """An experiment starts."""
         self._current, self._began = prepared, time.monotonic()
         name = f"[bold]{prepared.experiment.id}[/] {escape(prepared.experiment.title)}"
+        self._share = 0.0
         self._bars.reset(
-            self._experiment, description=name, total=None, amount="preparing"
+            self._experiment,
+            description=name,
+            total=None,
+            amount="preparing",
+            visible=True,
         )
         self._show_time()
 
@@ -65,6 +71,7 @@ class Display:
         id = self._current.experiment.id if self._current else ""
         # What it trained last time is known before it asks for all of it now.
         total = max(total, self._estimate.steps.get(id, 0))
+        self._share = done / total
         amount = f"{done:,} of {total:,} training steps"
         self._bars.update(self._experiment, completed=done, total=total, amount=amount)
         self._show_time()
@@ -96,7 +103,8 @@ class Display:
 
     def _show_time(self) -> None:
         id = self._current.experiment.id if self._current else None
-        left = self._estimate.left(id, time.monotonic() - self._began)
+        elapsed = time.monotonic() - self._began
+        left = self._estimate.left(id, elapsed, self._share)
         amount = f"{self._done} of {self._count}, about {in_words(left)} left"
         self._bars.update(self._job, amount=amount)
 

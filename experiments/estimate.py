@@ -50,12 +50,15 @@ class Estimate:
         self._expected += self.seconds.pop(id, 0.0)
         self._taken += seconds
 
-    def left(self, current: str | None = None, elapsed: float = 0.0) -> float:
+    def left(
+        self, current: str | None = None, elapsed: float = 0.0, share: float = 0.0
+    ) -> float:
         """Seconds still to go.
 
         Args:
             current: id of the experiment that runs now.
             elapsed: seconds since it began.
+            share: of its training that is done, in [0, 1].
         """
         pace = 1.0
         if self._expected > DRAWING:
@@ -63,7 +66,8 @@ class Estimate:
             pace = min(max(self._taken / self._expected, 0.2), 5.0)
         rest = sum(s for id, s in self.seconds.items() if id != current)
         running = self.seconds.get(current, 0.0) if current else 0.0
-        return rest * pace + max(running * pace - elapsed, 0.0)
+        to_go = elapsed * (1 - share) / share if share else 0.0
+        return rest * pace + max(running * pace - elapsed, to_go, 0.0)
 
 
 def in_words(seconds: float) -> str:

@@ -857,6 +857,8 @@ def test_the_estimate_learns_from_the_store_and_from_the_job(fakes):
     half = BUDGETS["smoke"] / 2
     assert unknown.left("FAKE-2", elapsed=half / 2) == pytest.approx(half * 1.5)
     assert unknown.left("FAKE-2", elapsed=100.0) == pytest.approx(half)
+    late = unknown.left("FAKE-2", elapsed=100.0, share=0.8)
+    assert late == pytest.approx(half + 25.0)
 
     fakes.run("FAKE-1")
     key = prepared[0].key
