@@ -81,15 +81,21 @@ def test_ideal_neurons_support_the_claims_and_rotated_ones_do_not():
 
 
 def test_sign_pairs():
-    ideal = np.concatenate([np.eye(3), -np.eye(3)])
-    assert absolute_value.has_sign_pairs(ideal[[3, 1, 5, 0, 2, 4]])
-    assert absolute_value.largest_other(ideal) == 0
-    both_positive = ideal.copy()
-    both_positive[3] = ideal[0]
-    assert not absolute_value.has_sign_pairs(both_positive)
-    shared = ideal + 0.2 * np.roll(ideal, 1, axis=1)
-    assert absolute_value.has_sign_pairs(shared)
-    assert absolute_value.largest_other(shared) == pytest.approx(0.2)
+    W1 = np.concatenate([np.eye(3), -np.eye(3)])
+    W2 = np.abs(W1).T
+    order = [3, 1, 5, 0, 2, 4]
+    assert absolute_value.has_sign_pairs(W1[order], W2[:, order])
+    assert absolute_value.largest_other(W1, W2) == 0
+    both_positive = W1.copy()
+    both_positive[3] = W1[0]
+    assert not absolute_value.has_sign_pairs(both_positive, W2)
+    shared = W1 + 0.2 * np.roll(W1, 1, axis=1)
+    assert absolute_value.has_sign_pairs(shared, W2)
+    assert absolute_value.largest_other(shared, W2) == pytest.approx(0.2)
+    # An idle neuron reads and writes nothing, so it has no sign to speak of.
+    W2[0, 0] = 0.01
+    assert not absolute_value.has_sign_pairs(W1, W2)
+    assert absolute_value.largest_other(W1, W2) == 1
 
 
 def test_scaling_neurons_does_not_change_the_function():
