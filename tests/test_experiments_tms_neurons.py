@@ -92,8 +92,10 @@ def test_sign_pairs():
     shared = W1 + 0.2 * np.roll(W1, 1, axis=1)
     assert absolute_value.has_sign_pairs(shared, W2)
     assert absolute_value.largest_other(shared, W2) == pytest.approx(0.2)
-    # An idle neuron reads and writes nothing, so it has no sign to speak of.
-    W2[0, 0] = 0.01
+    # A neuron that writes nothing has no sign to speak of, one that subtracts is no |x|.
+    W2[0, 3] = -1.0
+    assert not absolute_value.has_sign_pairs(W1, W2)
+    W2[0, 3] = 0.01
     assert not absolute_value.has_sign_pairs(W1, W2)
     assert absolute_value.largest_other(W1, W2) == 1
 

@@ -8,9 +8,10 @@ feature takes one neuron of each sign and no neuron is shared.
 Claims, with thresholds fixed before the runs, after scaling each neuron so that its
 largest encoder weight has magnitude 1 (a ReLU lets the decoder take the inverse): each
 feature has one positive and one negative neuron of its own, and every other weight of
-the encoder is below 0.05. A neuron counts if it writes what it reads (product of its
-two weights ≥ 0.5, added on calibration seed 1: neurons that weight decay has emptied
-have no sign to speak of, which let one control through). Controls: the target x instead of |x|, and initial weights.
+the encoder is below 0.05. A neuron counts if it adds what it reads to the output
+(decoder weight ≥ 0.5 where |x| needs 1). That was added on calibration seed 1: with the
+target x, neurons of negative sign are empty or subtract, and yet they have a sign.
+Controls: the target x instead of |x|, and initial weights.
 
 One sample of a claim is a group of restarts, of which the lowest loss counts. Run time
 at laptop scale: about 5 s on two cores.
@@ -125,9 +126,9 @@ def has_sign_pairs(
 def serving(
     W1: Float[np.ndarray, "neurons n"], W2: Float[np.ndarray, "n neurons"]
 ) -> Bool[np.ndarray, " neurons"]:
-    """Which neurons write what they read; |x| needs encoder · decoder = ±1."""
+    """Which neurons add what they read, of either sign; |x| needs a decoder of +1."""
     best, neurons = np.abs(W1).argmax(axis=1), np.arange(len(W1))
-    return np.abs(W1[neurons, best] * W2[best, neurons]) >= 0.5
+    return np.abs(W1[neurons, best]) * W2[best, neurons] >= 0.5
 
 
 def largest_other(
