@@ -22,7 +22,7 @@ One sample is a group of ten restarts. Controls: the linear model; the closed fo
 labels shuffled. (79 % of the cells that count are antipodal, so shuffled labels agree
 in 65 % of them; weighting the three regions equally removes that advantage.)
 
-Run time at laptop scale: 40 s on two cores.
+Run time at laptop scale: 30 s on two idle cores.
 
 Axis letters: `groups`, `restarts`, `rows` of p, `columns` of r.
 """
@@ -161,7 +161,7 @@ def claims(result: Result) -> list[Claim]:
         claim(
             "average",
             classes_of(gram[:, :-1].mean(axis=1)),
-            statement="so does the average over restarts without the worst",
+            statement="the average of all restarts but the worst keeps the same ones",
             note=(
                 f"in the antipodal region {same_sign:.0%} of all restarts end with "
                 "weights of one sign, in a local minimum; from lowest to highest loss "

@@ -21,7 +21,7 @@ a loss about 1 % below that of [1, 0, 0].
 One sample is a group of ten restarts. Controls: initial weights; the linear model,
 which has no reason to pair features.
 
-Run time at laptop scale: 35 s on two cores.
+Run time at laptop scale: 35 s on two idle cores.
 
 Axis letters: `groups`, `restarts`, `rows` of p, `columns` of r.
 """
