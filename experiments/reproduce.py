@@ -12,14 +12,11 @@ failed, 2 bad input or a disk that refuses, 130 stopped with Ctrl-C.
 import argparse
 import contextlib
 import os
-import signal
 import sys
-import threading
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
 
 from rich.console import Console
 from rich.markup import escape
@@ -37,6 +34,7 @@ from experiments.trainer import Stopped
 from toymodels.claims import Claim
 from toymodels.config import SettingsError, check_choice, check_count
 from toymodels.disk import StoreError
+from toymodels.interrupt import calm_interrupt
 from toymodels.report import Section, write_report
 from toymodels.store import Store, default_root
 
@@ -111,7 +109,7 @@ def reproduce(
     outcomes: list[Outcome] = []
     estimate = Estimate.of(prepared, kept, fresh=fresh)
     display = Display(console, len(prepared), estimate)
-    with _calm_interrupt(console) as job.stop, display:
+    with calm_interrupt(console.print) as job.stop, display:
         job.progress = display.steps
         stopped = not _run_all(prepared, job, output, display, outcomes, failures)
     if outcomes:
@@ -200,31 +198,6 @@ def _write_page(output: Output, claims: Sequence[Claim]) -> None:
                 )
             )
     write_report(_page(output), sections)
-
-
-@contextlib.contextmanager
-def _calm_interrupt(console: Console) -> Iterator[Callable[[], bool]]:
-    """While open, Ctrl-C is a wish that is granted between chunks; a second one is not.
-
-    Yields:
-        A function that says whether to stop.
-    """
-    asked = threading.Event()
-
-    def ask(signum: int, frame: FrameType | None) -> None:
-        if asked.is_set():
-            raise KeyboardInterrupt
-        asked.set()
-        console.print("Stopping at the next safe place; Ctrl-C again stops at once.")
-
-    if threading.current_thread() is not threading.main_thread():
-        yield asked.is_set  # signals belong to the main thread
-        return
-    previous = signal.signal(signal.SIGINT, ask)
-    try:
-        yield asked.is_set
-    finally:
-        signal.signal(signal.SIGINT, previous)
 
 
 def _report(

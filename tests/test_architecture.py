@@ -20,6 +20,7 @@ FLOORS = {
     "claims": 0,
     "ledger": 0,
     "stats": 0,
+    "interrupt": 0,
     "features": 1,
     "models": 1,
     "training": 2,

@@ -209,3 +209,19 @@ def test_a_distribution_without_numbers_can_be_swept_over_other_settings():
     W = tm.train(spec).params["W"]
     np.testing.assert_array_equal(W[0], W[1])
     assert np.abs(W[0] - W[2]).max() > 0.1
+
+
+def test_an_early_stop_is_the_end_also_for_who_comes_back(tmp_path):
+    spec = small_spec(
+        features=tm.IndependentFeatures(n=5, probability=1.0),
+        model=tm.Autoencoder(n=5, d=2).linear_control(),
+        learning_rate=1e-2,
+        steps=20_000,
+        snapshots=(),
+        history=200,
+        early_stop=True,
+    )
+    steps = [r.step for r in checkpointed_chunks(spec, tmp_path / "run")]
+    assert steps[-1] < spec.steps
+    again = [r.step for r in checkpointed_chunks(spec, tmp_path / "run")]
+    assert again == steps[-1:]

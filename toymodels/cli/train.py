@@ -23,10 +23,10 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from toymodels.cli.interrupt import CalmInterrupt
 from toymodels.cli.world import Distribution, Network, ObjectiveFlags, OptimiserFlags
 from toymodels.config import SettingsError, from_json, to_json
 from toymodels.disk import StoreError, check_writable, write_atomically
+from toymodels.interrupt import calm_interrupt
 from toymodels.store import provenance
 from toymodels.training import (
     STATUS_NAMES,
@@ -36,6 +36,7 @@ from toymodels.training import (
     check_memory,
     checkpointed_chunks,
     finish,
+    is_complete,
     save_weights,
 )
 
@@ -96,7 +97,7 @@ class Train:
         console = Console(stderr=True)
         start = time.perf_counter()
         last = self._train(spec, console)
-        if last.step < spec.steps and not spec.early_stop:
+        if not is_complete(spec, last.state):
             console.print(
                 f"Stopped after {last.step:,} of {spec.steps:,} steps. "
                 "The same command goes on from there."
@@ -137,13 +138,14 @@ class Train:
             TextColumn("loss {task.fields[loss]:.4g}"),
             TimeRemainingColumn(),
         )
-        with CalmInterrupt() as interrupt, Progress(*columns, console=console) as bar:
+        progress = Progress(*columns, console=console)
+        with calm_interrupt(console.print) as asked, progress as bar:
             task = bar.add_task(f"{spec.runs} runs", total=spec.steps, loss=np.nan)
             chunks = checkpointed_chunks(spec, self.out / CHECKPOINTS)
             for report in chunks:
                 loss = float(np.median(report.loss))
                 bar.update(task, completed=report.step, loss=loss)
-                if interrupt.asked:
+                if asked():
                     chunks.close()  # keeps a checkpoint of this very step
                     break
         assert report is not None  # noqa: S101 (a training has at least one chunk)

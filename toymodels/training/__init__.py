@@ -18,6 +18,7 @@ from toymodels.training.run import History as History
 from toymodels.training.run import Run as Run
 from toymodels.training.run import Snapshots as Snapshots
 from toymodels.training.run import finish as finish
+from toymodels.training.run import is_complete as is_complete
 from toymodels.training.run import run_chunks as run_chunks
 from toymodels.training.run import train as train
 from toymodels.training.spec import TrainSpec as TrainSpec

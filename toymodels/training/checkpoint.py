@@ -21,7 +21,7 @@ import orbax.checkpoint as ocp
 
 from toymodels.config import SettingsError, content_hash, to_json
 from toymodels.disk import StoreError
-from toymodels.training.run import CHUNK_STEPS, ChunkReport, run_chunks
+from toymodels.training.run import CHUNK_STEPS, ChunkReport, is_complete, run_chunks
 from toymodels.training.spec import TrainSpec
 from toymodels.training.state import TrainState, init
 
@@ -161,13 +161,13 @@ def checkpointed_chunks(
     """
     with Checkpoints(folder, spec) as checkpoints:
         state = checkpoints.latest()
-        if state is not None and int(state.step) >= spec.steps:
+        if state is not None and is_complete(spec, state):
             yield ChunkReport.of(spec, state, seconds=0.0)
             return
         saved = time.monotonic()
         for report in run_chunks(spec, state, chunk=chunk):
             due = time.monotonic() - saved >= every_seconds
-            if due or report.step >= spec.steps:
+            if due or is_complete(spec, report.state):
                 checkpoints.save(report.state)
                 saved = time.monotonic()
             try:

@@ -263,13 +263,18 @@ def run_chunks(
     plan, inputs = plan_of(spec), inputs_of(spec)
     state = init(spec) if state is None else state
     at = int(state.step)
-    while at < spec.steps:
+    while not is_complete(spec, state):
         start = time.perf_counter()
         at = min(at + chunk, spec.steps)
         state = jax.block_until_ready(advance(plan, inputs, state, jnp.int32(at)))
         yield ChunkReport.of(spec, state, time.perf_counter() - start)
-        if spec.early_stop and has_converged(_window_losses(spec, state)[1]).all():
-            return
+
+
+def is_complete(spec: TrainSpec, state: TrainState) -> bool:
+    """Whether training has ended: all steps done, or flat where the spec stops then."""
+    if int(state.step) >= spec.steps:
+        return True
+    return spec.early_stop and bool(has_converged(_window_losses(spec, state)[1]).all())
 
 
 def _window_losses(
