@@ -21,6 +21,7 @@ FLOORS = {
     "ledger": 0,
     "stats": 0,
     "interrupt": 0,
+    "pytree": 0,
     "features": 1,
     "models": 1,
     "training": 2,

@@ -21,8 +21,8 @@ import optax
 from jaxtyping import Array, Float, Int, Integer, Key, PRNGKeyArray
 
 from toymodels.features import FeatureDistribution
-from toymodels.features.base import register_pytree
 from toymodels.models import ModelSettings, Params
+from toymodels.pytree import register_pytree
 from toymodels.training.objective import Objective
 from toymodels.training.optimiser import Optimiser
 from toymodels.training.spec import TrainSpec
