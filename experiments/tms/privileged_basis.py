@@ -13,7 +13,9 @@ four; .05–.08 eight in five; .04 pairs. The claims are about the two ends, the
 between are shown.
 
 Claims, with thresholds fixed before the runs: at p = 1 all five neurons are
-monosemantic; at p = 0.04 at least 8 of 10 features are pairs of neurons. Controls: the
+monosemantic; at p = 0.04 at least 8 of 10 features are pairs of neurons. A neuron
+serves the features that make it fire, so positive weights count (magnitudes did until
+calibration seed 1 showed what negative ones do: they inhibit). Controls: the
 model without a ReLU on the hidden layer, whose basis means nothing, and the trained
 weights after a random rotation of the hidden space.
 
@@ -26,6 +28,7 @@ Axis letters: `groups` of restarts, `levels` of p, `neurons` = d, n features.
 from collections.abc import Callable
 
 import numpy as np
+from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
 import toymodels as tm
@@ -113,6 +116,16 @@ def compute(
     return Result(arrays=arrays, meta={"settings": to_json(settings)})
 
 
+def features(W: Float[np.ndarray, "*models d n"]) -> Int[np.ndarray, "*models d"]:
+    """Number of features that make each neuron fire: those with positive weights."""
+    return features_of_neurons(np.maximum(W, 0))
+
+
+def neurons(W: Float[np.ndarray, "*models d n"]) -> Int[np.ndarray, "*models n"]:
+    """Number of neurons that each feature makes fire."""
+    return neurons_of_features(np.maximum(W, 0))
+
+
 def plot(result: Result) -> dict[str, Figure | bytes]:
     """The neurons of the first group, and what they serve over the sparsity."""
     settings = from_json(result.meta["settings"])
@@ -130,7 +143,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
         },
     )
     W, p = result["W"], result["p"]
-    served = features_of_neurons(W[0])
+    served = features(W[0])
     stacks = neuron_stacks(
         W[0],
         served,
@@ -139,10 +152,10 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
         caption=f"{caption} · group 1 of {settings.groups}",
         ylabel="weights $W_{ji}$ of a neuron",
     )
-    mono = (features_of_neurons(W) == 1).sum(axis=-1)
-    plain = (features_of_neurons(result["W_plain"]) == 1).sum(axis=-1)
-    pairs = (neurons_of_features(W) == 2).sum(axis=-1)
-    pairs_plain = (neurons_of_features(result["W_plain"]) == 2).sum(axis=-1)
+    mono = (features(W) == 1).sum(axis=-1)
+    plain = (features(result["W_plain"]) == 1).sum(axis=-1)
+    pairs = (neurons(W) == 2).sum(axis=-1)
+    pairs_plain = (neurons(result["W_plain"]) == 2).sum(axis=-1)
     spread = result["loss_all"] / result["loss_all"].min(axis=0)
     counts = small_multiples(
         {
@@ -172,10 +185,10 @@ def claims(result: Result) -> list[Claim]:
     settings = from_json(result.meta["settings"])
 
     def monosemantic(name: str) -> np.ndarray:
-        return (features_of_neurons(result[name][:, 0]) == 1).sum(axis=-1)
+        return (features(result[name][:, 0]) == 1).sum(axis=-1)
 
     def pairs(name: str) -> np.ndarray:
-        return (neurons_of_features(result[name][:, -1]) == 2).sum(axis=-1)
+        return (neurons(result[name][:, -1]) == 2).sum(axis=-1)
 
     common = {"experiment": ID, "source": SOURCE, "scale": settings.scale}
     ends = (
