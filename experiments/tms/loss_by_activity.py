@@ -49,7 +49,7 @@ SOURCE = "Elhage et al. 2022, “Mathematical Understanding”"
 class LossByActivity(TwentyFeatures):
     """Settings of TMS-5: the ensemble of TMS-3, and how the loss is estimated."""
 
-    evaluation: int = 2**10  # the final loss of TMS-3, which is not used here
+    evaluation: int = 2**10  # for the final loss of TMS-3, which is not used here
     split_seeds: int = 5  # models that are split; each takes samples of its own
     samples: int = 2048  # for each model, level and k
     direct_samples: int = 32_768  # for each model and level

@@ -9,6 +9,11 @@ features are kept; their number does not fall with sparsity (by more than one); 
 sparsest level (p = 0.05) there are more than 20. The linear model keeps 20, without
 interference.
 
+Neighbours in importance differ by 4.5 % here, and at p = 1 the twentieth and the
+twenty-first feature are told apart late: with batch 128 or 256 about one seed in ten
+still had them wrong after 10,000 steps, with the notebook's 1,024 none of ten (seed 1).
+That leaves the claims about p = 1 undecided at laptop scale.
+
 Run time at laptop scale: 14 s on two cores.
 
 Axis letters: `seeds`, `levels` of p, n features, d hidden dimensions.
