@@ -73,6 +73,7 @@ def gram_panels(
     size = min((WIDTH - 0.3) / columns / (sum(ratios) + 0.08), 4.2)
     width = min(WIDTH, max(columns * size * (sum(ratios) + 0.08) + 0.3, 6.0))
     height = rows * (size + 0.4 + 0.35 * (len(ratios) > 1)) + 1.4
+    height += 0.25 * (interference is not None)
     figure = new_figure(height, width=width)
     grid = figure.add_gridspec(
         rows, columns * len(ratios), width_ratios=ratios * columns
