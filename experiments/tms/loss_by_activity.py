@@ -15,7 +15,7 @@ direct estimate of the loss within 2 standard errors (root mean square over the 
 with b = 0 and W_i·W_j ≤ 0 for all pairs, interference at k = 1 is 0 to 1e-12. Controls:
 wrong weights of the k; the sign of one W_i flipped; the ReLU removed.
 
-Run time at laptop scale: 10 s on two cores, besides TMS-3, whose runs these are.
+Run time at laptop scale: 5 s on two cores, besides TMS-3, whose runs these are.
 
 Axis letters: `seeds`, `levels` of p, k = 0 … n active features, n features, d hidden
 dimensions.
@@ -167,7 +167,7 @@ def _kinds(result: Result, caption: str) -> Figure:
     share = part / part.sum((-1, -2))[..., None, None]
     few = 12  # at p = 0.3 already, more than 12 active features are 0.1 % of samples
     k, share = np.arange(few + 1), share[:, :, : few + 1]
-    return small_multiples(
+    figure = small_multiples(
         {
             f"p = {result['p'][level]:g}": [
                 over_seeds("active features", k, share[:, level, :, 0]),
@@ -180,6 +180,9 @@ def _kinds(result: Result, caption: str) -> Figure:
         title="Where the ReLU model errs: on active features, or by interference",
         caption=caption,
     )
+    for axes in figure.axes:
+        axes.set_xticks(range(0, few + 1, 4))
+    return figure
 
 
 def _one_active(result: Result, caption: str) -> Figure:

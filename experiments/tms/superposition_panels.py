@@ -10,7 +10,7 @@ features are kept; with sparsity their number does not fall (by more than one); 
 p ≤ 0.01 there are more than d. The linear model keeps d at every p, and they do not
 interfere (mean interference ≤ 0.05, a threshold set on calibration seed 1).
 
-Run time at laptop scale: 16 s on two cores, shared with TMS-2 and TMS-5.
+Run time at laptop scale: 20 s on two cores, shared with TMS-2 and TMS-5.
 
 Axis letters: `seeds`, `levels` of p, n features, d hidden dimensions.
 """
