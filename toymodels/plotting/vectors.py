@@ -71,7 +71,7 @@ def vector_panels(
     colors, markers, mappable = _feature_look(W.shape[-1], importance, groups)
     columns = min(columns, len(W))
     figure, axes = panels(
-        len(W), columns=columns, panel_height=8.4 / max(columns, 3) + 0.3
+        len(W), columns=columns, panel_height=8.4 / max(columns, 3) + _room(titles)
     )
     for panel, vectors, name in zip(axes, W, titles, strict=True):
         draw_vectors(
@@ -130,7 +130,7 @@ def vector_panels_3d(
     figure, axes = panels(
         len(W),
         columns=columns,
-        panel_height=8.6 / max(columns, 3) + 0.2,
+        panel_height=8.6 / max(columns, 3) + _room(titles),
         projection="3d",
     )
     for index, (panel, vectors, name) in enumerate(zip(axes, W, titles, strict=True)):
@@ -209,6 +209,11 @@ def draw_vectors(
     axes.set(xlim=(-limit, limit), ylim=(-limit, limit), xticks=[], yticks=[])
     axes.set_aspect("equal")
     axes.spines[:].set_visible(False)
+
+
+def _room(titles: Sequence[str]) -> float:
+    """Inches above a panel for its title, with air to the figure's."""
+    return 0.3 + 0.25 * max((name.count("\n") for name in titles), default=0)
 
 
 def _hull(vectors: np.ndarray) -> np.ndarray:
