@@ -171,6 +171,23 @@ def multiples():
     )
 
 
+def points():
+    x = np.geomspace(0.1, 5, 30)
+    kinds = [plotting.Points(name, x, RNG.random(30) + 0.2) for name in ("a", "b")]
+    return plotting.scatter_panels(
+        {"one kind of data": kinds, "another kind of data": kinds},
+        curves={"one kind of data": [Curve("theory", x, x, dashed=True, color=6)]},
+        references={"PCA": 1.0},
+        xlines={"source: 2.5": 2.5},
+        xlabel="times sparser",
+        ylabel="loss",
+        xscale="log",
+        yscale="log",
+        title=TITLE,
+        caption=CAPTION,
+    )
+
+
 def learning(named=True):
     step = np.arange(1, 51) * 200
     return plotting.learning_curves(
@@ -238,6 +255,7 @@ FIGURES = {
     "curves": curves,
     "many curves": lambda: curves(8),
     "multiples": multiples,
+    "points": points,
     "learning": learning,
     "learning without names": lambda: learning(named=False),
     "levels": levels,

@@ -15,6 +15,7 @@ Figures:
     dimensionality_scatter(x, values, graphs=…)     D_i of every feature, (levels, n)
     curve_figure(curves, references=…, xlines=…)    curves with bands over seeds
     small_multiples(curves, references=…)           title → curves, one panel each
+    scatter_panels(points, curves=…, references=…)  title → Points, one panel each
     learning_curves(step, loss, names=…)            loss (windows, runs)
     levels_over_training(step, values, loss_step, loss)     D_i above, loss below
     neuron_stacks(W, served, titles=…)              W (panels, neurons, n): stacked bars
@@ -26,6 +27,7 @@ Bytes:
     gif_bytes(figures), png_bytes(figure), save_png(figure, path)
 Data to draw:
     Curve(label, x, y, low, high), over_seeds(label, x, samples) -> Curve
+    Points(label, x, y)
     FeatureGraph(adjacency, title, level)
 Parts, on given axes or figures:
     draw_vectors, draw_matrix, draw_norms, draw_phases, draw_graph, draw_curves,
@@ -61,6 +63,7 @@ from toymodels.plotting.matrices import draw_matrix, draw_norms, gram_panels
 from toymodels.plotting.neurons import neuron_stacks, pair_panels
 from toymodels.plotting.palette import CYCLE, style
 from toymodels.plotting.phase import draw_phases, phase_diagram
+from toymodels.plotting.scatter import Points, scatter_panels
 from toymodels.plotting.summary import verdict_strip
 from toymodels.plotting.surfaces import Surface, surface_panels
 from toymodels.plotting.trajectories import (
