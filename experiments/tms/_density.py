@@ -31,14 +31,6 @@ def switch(
     return float(ratio[found[0]] / np.sqrt(step))
 
 
-def majority(
-    kinds: Int[np.ndarray, "groups runs levels"], ratio: Float[np.ndarray, " levels"]
-) -> float:
-    """The first ratio where more runs end as two digons than as a pentagon, or NaN."""
-    more = (kinds == TWO_DIGONS).sum((0, 1)) > (kinds == PENTAGON).sum((0, 1))
-    return float(ratio[more.argmax()]) if more.any() else float("nan")
-
-
 def curve_crossing(
     kinds: Int[np.ndarray, "runs levels"],
     loss: Float[np.ndarray, "runs levels"],

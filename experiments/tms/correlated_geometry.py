@@ -38,6 +38,7 @@ from experiments.tms._sets import (
 )
 from toymodels.claims import AtLeast, AtMost, Claim, IsTrue, control, judge
 from toymodels.config import check_choice, content_hash, from_json, settings, to_json
+from toymodels.features import FeatureDistribution
 from toymodels.geometry import angular_gaps, cosines, is_represented
 from toymodels.plotting import Points, caption_line, scatter_panels, vector_panels
 from toymodels.result import Result
@@ -91,7 +92,7 @@ class CorrelatedGeometry:
         check_choice("scale", scale, presets)
         return cls(scale=scale, **presets[scale])
 
-    def features(self) -> dict[str, tm.features.FeatureDistribution]:
+    def features(self) -> dict[str, FeatureDistribution]:
         """The distributions, by name; in all of the first three p is the same."""
         p, three = self.probability, self.probability_three
         opposed = tm.AnticorrelatedGroup(n=2, probability=2 * p)  # one of two is on
