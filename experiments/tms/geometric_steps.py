@@ -272,7 +272,9 @@ def _snapshots(result: Result, caption: str) -> Figure:
 def _steps(result: Result, caption: str) -> Figure:
     step = result["step"][1:]
     measures: dict[str, Callable[[str], np.ndarray]] = {
-        "loss, relative to PCA": lambda k: result[f"loss{k}"] / result["reference"],
+        "loss, relative to PCA of the sets": lambda k: (
+            result[f"loss{k}"] / result["reference"]
+        ),
         "mean cosine within a set": lambda k: within_cosine(result[f"W{k}"]),
         "least cosine with the other set": lambda k: partner_cosine(result[f"W{k}"]),
         r"mean length $\|W_i\|$": lambda k: np.asarray(
