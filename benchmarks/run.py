@@ -33,6 +33,9 @@ HERE = Path(__file__).parent
 # A thread pool may spin for up to 0.2 s after its last task; it must not do so while
 # the other side is timed.
 PAUSE_SECONDS = 0.3
+# Other work hurts PyTorch more, whose threads wait for each other after every
+# operation: on two cores with a load of 5 the ratio came out several times too high.
+BUSY_LOAD = 0.3
 SIDES = ("pytorch", "independent", "shared")
 
 
@@ -158,10 +161,15 @@ def cpu_name() -> str:
     return names[0] if names else platform.machine()
 
 
+def load_at_start() -> float | None:
+    """Processes that want a core, averaged over a minute; None where unknown."""
+    return round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else None
+
+
 def table_of(workloads: list[dict[str, Any]]) -> Table:
     """The numbers that a person wants to see."""
     table = Table(title="Training, milliseconds per step (medians, batch 1024)")
-    columns = ("runs", "n", "d", "PyTorch", "ours", "ratio", "shared", "ratio", "jit")
+    columns = ("runs", "n", "d", "PyTorch", "ours", "ratio", "shared", "ratio", "s")
     for name in columns:
         table.add_column(name, justify="right", no_wrap=True)
     for row in workloads:
@@ -174,7 +182,7 @@ def table_of(workloads: list[dict[str, Any]]) -> Table:
             f"{ratio['median']:.1f} ({ratio['q1']:.1f}–{ratio['q3']:.1f})",
             ms["shared"],
             f"{shared['median']:.1f}",
-            f"{row['compile_seconds']['independent']:.1f} s",
+            f"{row['compile_seconds']['independent']:.1f}",
         )
     return table
 
@@ -187,6 +195,12 @@ def main(settings: Settings) -> None:
         )
         raise SystemExit(2)
     console = Console()
+    load = load_at_start()
+    if load is not None and load > BUSY_LOAD * (os.cpu_count() or 1):
+        console.print(
+            f"[yellow]The machine is busy (load {load}): the ratios will be too high. "
+            "Measure again when it is idle.[/]"
+        )
     workloads = WORKLOADS
     if settings.smoke:
         workloads = tuple(
@@ -200,12 +214,12 @@ def main(settings: Settings) -> None:
     console.print(table_of(rows))
     console.print(
         "ours: every run has its own data, as in PyTorch; ratio with quartiles. "
-        "shared: the runs of a sweep share random numbers. jit: compilation, once "
-        "for each size, not part of the times."
+        "shared: the runs of a sweep share random numbers. s: seconds to compile, "
+        "once for each size, not part of the times."
     )
     results = {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "machine": machine(),
+        "machine": {**machine(), "load_at_start": load},
         "optimiser": {
             "name": "adamw",
             "learning_rate": LEARNING_RATE,
