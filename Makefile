@@ -6,7 +6,8 @@
 PYTHON ?= python3
 VENV ?= .venv
 SCALE ?= laptop
-OUT ?= figures
+# Where figures go: figures/ at laptop scale, figures-SCALE/ at others, unless said.
+OUT ?=
 # Further arguments, as in: make test ARGS="-k geometry -x"
 ARGS ?=
 
@@ -20,7 +21,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-versio
 .PHONY: help setup figures test test-slow lint format bench setup-bench clean
 
 help:
-	@echo "make figures    set up, then reproduce every figure into $(OUT)/ (SCALE=$(SCALE))"
+	@echo "make figures    set up, then reproduce every figure (SCALE=$(SCALE))"
 	@echo "make test       set up, then run the fast tests"
 	@echo "make test-slow  set up, then run the slow tests"
 	@echo "make lint       Ruff (lint and format) and Pyright"
@@ -31,7 +32,7 @@ help:
 setup: $(INSTALLED)
 
 figures: $(INSTALLED)
-	$(BIN)/python experiments/reproduce.py --scale $(SCALE) --out $(OUT) $(ARGS)
+	$(BIN)/python experiments/reproduce.py --scale $(SCALE) $(if $(OUT),--out $(OUT)) $(ARGS)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest $(ARGS)

@@ -54,10 +54,13 @@ class Summary:
 
     @property
     def exit_code(self) -> int:
-        """0, 1 if an experiment failed, 130 if the job was stopped."""
+        """0; 1 if an experiment failed, 2 if its settings; 130 if stopped."""
         if self.stopped:
             return INTERRUPTED
-        return FAILED if self.failures else DONE
+        refused = [isinstance(e, SettingsError) for e in self.failures.values()]
+        if refused:
+            return BAD_INPUT if all(refused) else FAILED
+        return DONE
 
 
 def reproduce(
@@ -103,9 +106,9 @@ def reproduce(
     prepared, failures = _prepare(chosen, job)
     if only_plot:
         _check_stored(prepared, job)
-    else:
+    output.check()  # before the store, so that a refusal leaves nothing behind
+    if not only_plot:
         kept.check_writable()
-    output.check()
     outcomes: list[Outcome] = []
     estimate = Estimate.of(prepared, kept, fresh=fresh)
     display = Display(console, len(prepared), estimate)

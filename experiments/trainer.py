@@ -84,6 +84,8 @@ class Trainer:
 
     def _train(self, spec: TrainSpec, key: str, *, fresh: bool) -> Run:
         folder = self.store.root / "unfinished" / key
+        if fresh:
+            shutil.rmtree(folder, ignore_errors=True)
         reports = run_chunks(spec, None if fresh else _unfinished(folder, spec))
         last = collections.deque(self._watched(reports, folder, spec), maxlen=1).pop()
         run = finish(spec, last.state)

@@ -32,7 +32,7 @@ def test_train_writes_weights_with_settings_and_a_manifest(trained):
         "run.json",
         "weights.safetensors",
     ]
-    spec, params = tm.load_weights(trained / "weights.safetensors")
+    spec, params, _ = tm.load_weights(trained / "weights.safetensors")
     assert params["W"].shape == (4, 2, 5)
     assert spec.members == 2 and spec.steps == 40
     manifest = json.loads((trained / "run.json").read_text())
@@ -47,7 +47,7 @@ def test_a_manifest_is_a_spec_to_train_again(trained, tmp_path):
     for folder in (trained, tmp_path):
         assert (folder / "weights.safetensors").exists()
     first, second = (
-        tm.load_weights(f / "weights.safetensors")[1] for f in (trained, tmp_path)
+        tm.load_weights(f / "weights.safetensors").params for f in (trained, tmp_path)
     )
     np.testing.assert_array_equal(first["W"], second["W"])
 
@@ -110,8 +110,15 @@ def test_list_names_every_experiment(capsys):
         (["--kind", "exactly_k", "--k", "9"], "k: got 9"),
         (["--kind", "correlated", "--group-size", "2"], "a divisor of n = 5"),
         (["--backdoor-rate", "1.5"], "rate"),
+        (["--n", "100000000000"], "n: got 100000000000"),
+        (["--n", "2000000000", "--d", "1000"], "GiB"),
+        (["--steps", "100000000000"], "steps: got 100000000000"),
+        (["--seed", "99999999999999999999"], "seed: got 99999999999999999999"),
+        (["--seeds", "1000000000"], "1000000000 runs"),
+        (["--importance-decay", "10", "--n", "60"], "importance[39]: got inf"),
+        (["--model.threshold", "nan"], "threshold: got nan"),
         (["--backdoor-rate", "0.1", "--backdoor-size", "9"], "at most n = 5"),
-        (["--batch", "100000000000"], "GiB; try batch="),
+        (["--batch", "1000000000"], "GiB; try batch="),
         (["--spec", "/nonexistent.json"], "no such file"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -158,6 +165,59 @@ def test_divergence_is_said_and_is_no_failure(tmp_path, capsys):
     assert main(["train", "--out", str(tmp_path), *flags]) == 0
     said = capsys.readouterr().err
     assert "became non-finite" in said and "1 non-finite" in said
+    manifest = json.loads((tmp_path / "run.json").read_text(), parse_constant=refuse)
+    assert manifest["final_loss"] == [None]
+    assert main(["geometry", str(tmp_path), "--json"]) == 0
+    json.loads(capsys.readouterr().out, parse_constant=refuse)
+
+
+def refuse(constant):
+    raise AssertionError(f"{constant} is no JSON")
+
+
+def test_a_finished_run_is_neither_repeated_nor_overwritten(trained, capsys):
+    before = (trained / "weights.safetensors").read_bytes()
+    flags = ["--probability", "1", "0.1", "--seeds", "2", "--importance-decay", "0.9"]
+    assert main(["train", "--out", str(trained), *flags, *QUICK]) == 0
+    assert "is trained already" in " ".join(capsys.readouterr().err.split())
+    assert main(["train", "--out", str(trained), "--seeds", "3", *QUICK]) == 2
+    assert "without another run" in capsys.readouterr().err
+    assert (trained / "weights.safetensors").read_bytes() == before
+
+
+def test_geometry_of_a_selection_names_the_right_runs(tmp_path, capsys):
+    run = tm.train(
+        tm.TrainSpec(
+            model=tm.Autoencoder(n=5, d=2),
+            features=tm.IndependentFeatures(n=5, probability=[[1.0], [0.2]]),
+            seeds=(7, 9),
+            steps=20,
+            batch=16,
+        )
+    )
+    path = tm.save_weights(tmp_path / "some.safetensors", run.select([3, 0]))
+    assert main(["geometry", str(path), "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert [(r["run"], r["seed"], r["member"]) for r in rows] == [(3, 9, 1), (0, 7, 0)]
+    assert rows[0]["mean_active"] == pytest.approx(1.0)
+    picture = ["--picture", "/proc/none/geometry.png"]
+    assert main(["geometry", str(path), *picture]) == 2
+
+
+def test_a_spec_file_that_is_none_is_refused(tmp_path, capsys):
+    path = tmp_path / "spec.json"
+    for text in (
+        '{"type": "TrainSpec"}',
+        '{"type": ["x"]}',
+        '{"type": "Objective"}',
+        '{"array": [1], "dtype": "bogus"}',
+        "[]",
+        "{",
+    ):
+        path.write_text(text)
+        assert main(["train", "--spec", str(path), "--out", str(tmp_path / "r")]) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "r").exists()
 
 
 def test_ctrl_c_keeps_a_state_that_the_same_command_resumes(tmp_path):

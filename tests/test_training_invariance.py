@@ -223,5 +223,7 @@ def test_an_early_stop_is_the_end_also_for_who_comes_back(tmp_path):
     )
     steps = [r.step for r in checkpointed_chunks(spec, tmp_path / "run")]
     assert steps[-1] < spec.steps
-    again = [r.step for r in checkpointed_chunks(spec, tmp_path / "run")]
-    assert again == steps[-1:]
+    again = [r.step for r in checkpointed_chunks(spec, tmp_path / "run", chunk=70)]
+    assert again[-1] == steps[-1]
+    one_by_one = [r.step for r in run_chunks(spec, chunk=90)]
+    assert one_by_one[-1] == steps[-1]

@@ -41,7 +41,7 @@ def spec_of(**changes):
         (lambda: tm.Autoencoder(n=5, d=2, activation="rleu"), ["rleu", "try relu"]),
         (lambda: tm.ComputationModel(n=3, neurons=0), ["neurons: got 0"]),
         (lambda: tm.Autoencoder(n=5, d=2, init_name="he"), ["init_name", "xavier_2d"]),
-        (lambda: tm.Objective(kind="total"), ["kind", "sum, mean, relative"]),
+        (lambda: tm.Objective(kind="total"), ["kind", "one of sum, mean"]),
         (lambda: tm.Objective(exponent=0.5), ["exponent: got 0.5"]),
         (lambda: tm.Objective(target="cube"), ["target", "identity"]),
         (lambda: tm.Optimiser(learning_rate=0.0), ["learning_rate: got 0.0", "> 0"]),
@@ -114,11 +114,9 @@ def test_loss_conventions(exponent):
     out = jnp.asarray(rng.uniform(size=(4, 10)), jnp.float32)
     importance = jnp.asarray([1.0, 0.5, 2.0, 0.0])
     weighted = np.asarray(importance)[:, None] * np.abs(np.abs(x) - out) ** exponent
-    zero = np.asarray(importance)[:, None] * np.abs(x) ** exponent
     expected = {
         "sum": weighted.sum() / 10,
         "mean": weighted.sum() / 40,
-        "relative": weighted.sum() / zero.sum(),
     }
     for kind, value in expected.items():
         objective = tm.Objective(kind=kind, exponent=exponent, target="abs")
@@ -199,6 +197,57 @@ def test_memory_is_checked_before_the_start():
     check_memory(dataclasses.replace(spec, batch=fits), available=needed // 8)
     with pytest.raises(tm.SettingsError, match="at most"):
         check_memory(spec, available=2**20)
+
+
+def test_the_batch_that_memory_advises_fits_also_beside_large_parameters():
+    spec = spec_of(
+        model=tm.Autoencoder(n=2000, d=500),
+        features=tm.IndependentFeatures(n=2000, probability=0.2),
+        snapshots=tuple(range(30)),
+        batch=100_000,
+    )
+    available = 2 * 10**9
+    with pytest.raises(tm.SettingsError) as caught:
+        check_memory(spec, available=available)
+    fits = int(str(caught.value).split("batch=")[-1])
+    check_memory(dataclasses.replace(spec, batch=fits), available=available)
+    with pytest.raises(tm.SettingsError, match="try a smaller n or d, or fewer snap"):
+        check_memory(spec, available=10**6)
+
+
+def test_long_histories_of_long_runs_count_their_windows_right():
+    from toymodels.training.state import plan_of, window_ends
+
+    spec = spec_of(steps=2**31 - 1, history=100_000)
+    ends = window_ends(plan_of(spec))
+    assert ends[-1] == spec.steps and (np.diff(ends) > 0).all()
+    # A run in the middle of a long one adds its losses to the right windows.
+    run = tm.train(spec_of(steps=50, history=7))
+    assert run.history.step.tolist() == [8, 15, 22, 29, 36, 43, 50]
+    fine = tm.train(spec_of(steps=50, history=50))
+    expected = [
+        w.mean() for w in np.split(fine.history.loss[:, 0], [8, 15, 22, 29, 36, 43])
+    ]
+    np.testing.assert_allclose(run.history.loss[:, 0], expected, rtol=1e-6)
+
+
+def test_a_last_update_that_breaks_the_parameters_is_seen():
+    spec = spec_of(learning_rate=[1e-3, 1e4], weight_decay=[0.0, 3e38], steps=1)
+    with pytest.warns(tm.DivergedWarning):
+        run = tm.train(spec)
+    assert run.status.tolist() == [0, NON_FINITE]
+
+
+def test_a_loss_can_be_given_relative_to_predicting_zero():
+    p = 0.3
+    spec = spec_of(
+        model=tm.Autoencoder(n=5, d=2, init_name="zeros"),
+        features=tm.IndependentFeatures(n=5, probability=p),
+        steps=1,
+    )
+    run = tm.train(spec)
+    assert run.final_loss(relative=True) == pytest.approx(1.0, abs=0.01)
+    assert run.final_loss(2**16) == pytest.approx(5 * p / 3, rel=0.03)
 
 
 def test_status_of_loss_curves():

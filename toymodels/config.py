@@ -21,6 +21,9 @@ import numpy as np
 
 T = TypeVar("T")
 
+# Compiled programs count in 32 bits.
+LARGEST_COUNT = 2**31 - 1
+
 _REGISTRY: dict[str, type] = {}
 
 
@@ -69,14 +72,18 @@ def settings(cls: type[T]) -> type[T]:
 # --- checks ------------------------------------------------------------------------
 
 
-def check_count(field: str, value: Any, *, minimum: int = 1) -> int:
-    """`value` as an int of at least `minimum`, or a `SettingsError`."""
+def check_count(
+    field: str, value: Any, *, minimum: int = 1, maximum: int = LARGEST_COUNT
+) -> int:
+    """`value` as an int from `minimum` to `maximum`, or a `SettingsError`."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer):
         raise SettingsError(field, value, f"a whole number ≥ {minimum}")
     if value < minimum:
         raise SettingsError(
             field, value, f"a whole number ≥ {minimum}", f"{field}={minimum}"
         )
+    if value > maximum:
+        raise SettingsError(field, value, f"a whole number ≤ {maximum}")
     return int(value)
 
 
@@ -176,9 +183,12 @@ def from_json(data: Any) -> Any:
     if set(data) == {"dict"}:
         return {k: from_json(v) for k, v in data["dict"].items()}
     if set(data) == {"array", "dtype"}:
-        return np.asarray(data["array"], dtype=data["dtype"])
+        try:
+            return np.asarray(data["array"], dtype=data["dtype"])
+        except (TypeError, ValueError):
+            raise SettingsError("array", data, "numbers and their dtype") from None
     name = data.get("type")
-    if name not in _REGISTRY:
+    if not isinstance(name, str) or name not in _REGISTRY:
         raise SettingsError("type", name, "a settings class of this version")
     cls = _REGISTRY[name]
     known = {f.name for f in dataclasses.fields(cls)}
@@ -188,7 +198,21 @@ def from_json(data: Any) -> Any:
         raise SettingsError(
             f"{name}.{unknown[0]}", values[unknown[0]], f"one of {sorted(known)}"
         )
-    return cls(**values)
+    required = {f.name for f in dataclasses.fields(cls) if _is_required(f)}
+    missing = sorted(required - set(values))
+    if missing:
+        raise SettingsError(f"{name}.{missing[0]}", "nothing", "a value")
+    try:
+        return cls(**values)
+    except (TypeError, AttributeError) as error:
+        raise SettingsError(
+            name, values, f"values of the right kind ({error})"
+        ) from error
+
+
+def _is_required(field: dataclasses.Field) -> bool:
+    absent = dataclasses.MISSING
+    return field.default is absent and field.default_factory is absent
 
 
 def canonical(value: Any) -> str:

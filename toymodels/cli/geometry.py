@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from toymodels.cli.train import MANIFEST, WEIGHTS
-from toymodels.config import content_hash
+from toymodels.config import content_hash, from_json
 from toymodels.geometry import find_shapes, gram, measure, tegum_name
 from toymodels.models import Params
 from toymodels.plotting import caption_line, gram_panels, save_png, vector_panels
@@ -47,37 +47,44 @@ class Geometry:
     def run(self) -> int:
         """Measure, print, draw."""
         path = self.path / WEIGHTS if self.path.is_dir() else self.path
-        spec, params = load_weights(path)
+        spec, params, indices = load_weights(path)
         W = params["W"] if "W" in params else params["W1"]
-        loss = _losses(path.parent / MANIFEST, len(W))
-        chosen = np.arange(len(W)) if self.all_runs else _best(spec, loss)
-        rows = [_row(spec, int(r), W[r], loss[r]) for r in chosen]
+        loss = _losses(path.parent / MANIFEST, spec)[indices]
+        chosen = np.arange(len(W)) if self.all_runs else _best(spec, indices, loss)
+        rows = [_row(spec, int(indices[k]), W[k], loss[k]) for k in chosen]
         picture = self.picture or path.parent / "geometry.png"
-        _draw(spec, params, W, rows[:MOST_PANELS], picture)
+        shown = chosen[:MOST_PANELS]
+        kept = {name: value[shown] for name, value in params.items()}
+        _draw(spec, kept, W[shown], rows[:MOST_PANELS], picture)
         if self.as_json:
-            print(json.dumps(rows, indent=1))
+            print(json.dumps(rows, indent=1, allow_nan=False))
         else:
             Console().print(_table(rows))
             print(picture)
         return 0
 
 
-def _losses(manifest: Path, runs: int) -> np.ndarray:
-    """Final loss of every run, NaN where no manifest of the same run lies beside it."""
+def _losses(manifest: Path, spec: TrainSpec) -> np.ndarray:
+    """Final loss of every run of the spec; NaN where no manifest of it lies there."""
     try:
-        loss = np.asarray(json.loads(manifest.read_text())["final_loss"], float)
+        data = json.loads(manifest.read_text())
+        loss = np.array([np.nan if v is None else v for v in data["final_loss"]], float)
+        known = from_json(data["spec"]) == spec
     except (OSError, ValueError, KeyError, TypeError):
-        loss = np.empty(0)
-    return loss if len(loss) == runs else np.full(runs, np.nan)
+        known = False
+    return loss if known else np.full(spec.runs, np.nan)
 
 
-def _best(spec: TrainSpec, loss: np.ndarray) -> np.ndarray:
-    """The best seed of each member; all runs where that cannot be told."""
-    if len(loss) != spec.runs or np.isnan(loss).all():
-        return np.arange(len(loss))
-    by_seed = loss.reshape(len(spec.seeds), spec.members)
-    finite = np.where(np.isfinite(by_seed), by_seed, np.inf)
-    return finite.argmin(axis=0) * spec.members + np.arange(spec.members)
+def _best(spec: TrainSpec, indices: np.ndarray, loss: np.ndarray) -> np.ndarray:
+    """Of the runs in the file, the best seed of each member.
+
+    All runs where the losses are not known.
+    """
+    if np.isnan(loss).all():
+        return np.arange(len(indices))
+    member = indices % spec.members
+    order = np.argsort(np.where(np.isfinite(loss), loss, np.inf), kind="stable")
+    return np.array([order[member[order] == m][0] for m in np.unique(member)])
 
 
 def _row(spec: TrainSpec, run: int, W: np.ndarray, loss: float) -> dict[str, Any]:
@@ -90,13 +97,18 @@ def _row(spec: TrainSpec, run: int, W: np.ndarray, loss: float) -> dict[str, Any
         "seed": spec.seeds[seed],
         "member": member,
         "mean_active": float(activity.sum()),
-        "loss": None if np.isnan(loss) else float(loss),
+        "loss": float(loss) if np.isfinite(loss) else None,
         "represented": int(geometry.represented.sum()),
-        "features_per_dimension": float(geometry.features_per_dimension),
+        "features_per_dimension": _number(geometry.features_per_dimension),
         "shapes": tegum_name(shapes),
         "distance": max((s.distance for s in shapes), default=0.0),
-        "dimensionality": np.asarray(geometry.dimensionality).round(4).tolist(),
+        "dimensionality": [_number(value) for value in geometry.dimensionality],
     }
+
+
+def _number(value: Any) -> float | None:
+    """For JSON, which has no NaN."""
+    return round(float(value), 6) if np.isfinite(value) else None
 
 
 _COLUMNS = {
@@ -131,7 +143,6 @@ def _cell(value: Any) -> str:
 def _draw(
     spec: TrainSpec, params: Params, W: np.ndarray, rows: list[dict], path: Path
 ) -> None:
-    runs = [row["run"] for row in rows]
     titles = [
         f"run {row['run']}: {row['mean_active']:.3g} active\n{row['shapes']}"
         for row in rows
@@ -147,12 +158,12 @@ def _draw(
         ),
     }
     if W.shape[1] == 2:
-        figure = vector_panels(W[runs], hull=True, **labels)
+        figure = vector_panels(W, hull=True, **labels)
     else:
-        geometry = measure(W[runs])
+        geometry = measure(W)
         figure = gram_panels(
-            np.asarray(gram(W[runs])),
-            bias=params["b"][runs] if "b" in params else None,
+            np.asarray(gram(W)),
+            bias=params["b"] if "b" in params else None,
             norms=np.asarray(geometry.norms),
             interference=np.asarray(geometry.interference),
             **labels,

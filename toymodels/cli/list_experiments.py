@@ -15,6 +15,11 @@ from experiments.registry import find_experiments
 class ListExperiments:
     """List the experiments: id, title, file.
 
+    Examples:
+      toymodels list
+
+      toymodels list --json
+
     Args:
         as_json: print JSON, for programs.
     """

@@ -24,7 +24,13 @@ from rich.progress import (
 )
 
 from toymodels.cli.world import Distribution, Network, ObjectiveFlags, OptimiserFlags
-from toymodels.config import SettingsError, from_json, to_json
+from toymodels.config import (
+    SettingsError,
+    check_count,
+    check_range,
+    from_json,
+    to_json,
+)
 from toymodels.disk import StoreError, check_writable, write_atomically
 from toymodels.interrupt import calm_interrupt
 from toymodels.store import provenance
@@ -34,9 +40,12 @@ from toymodels.training import (
     Run,
     TrainSpec,
     check_memory,
+    check_need,
     checkpointed_chunks,
     finish,
     is_complete,
+    load_weights,
+    memory_need,
     save_weights,
 )
 
@@ -93,8 +102,11 @@ class Train:
         """Train, save, and say what came out."""
         spec = self.train_spec()
         check_memory(spec)
-        check_writable(self.out)
         console = Console(stderr=True)
+        if self._is_trained(spec):
+            console.print(f"{self.out / WEIGHTS} is trained already.")
+            return 0
+        check_writable(self.out)
         start = time.perf_counter()
         last = self._train(spec, console)
         if not is_complete(spec, last.state):
@@ -113,12 +125,11 @@ class Train:
         """The settings that the flags describe."""
         if self.spec is not None:
             return read_spec(self.spec)
-        if self.importance_decay <= 0 or not np.isfinite(self.importance_decay):
-            raise SettingsError(
-                "importance_decay", self.importance_decay, "a finite number > 0"
-            )
+        check_range("importance_decay", self.importance_decay, low=0.0, open_low=True)
+        model = self.model.settings(self.n, self.d)
+        self._check_size()
         return TrainSpec(
-            model=self.model.settings(self.n, self.d),
+            model=model,
             features=self.distribution.settings(self.n, self.seed),
             objective=self.objective.settings(),
             optimiser=self.optimiser.settings(),
@@ -128,6 +139,34 @@ class Train:
             batch=self.batch,
             seed=self.seed,
         )
+
+    def _check_size(self) -> None:
+        """The memory check of the numbers, before any array is made of them."""
+        hidden = self.model.neurons if self.model.kind == "computation" else self.d
+        runs = check_count("seeds", self.seeds) * len(self.distribution.probability)
+        need = memory_need(
+            n=self.n,
+            hidden=hidden,
+            parameters=hidden * self.n,
+            runs=runs,
+            batch=check_count("batch", self.batch),
+        )
+        check_need(need, f"n = {self.n}")
+
+    def _is_trained(self, spec: TrainSpec) -> bool:
+        """Whether the folder holds this very run.
+
+        Raises:
+            SettingsError: it holds another one, which is not overwritten.
+        """
+        path = self.out / WEIGHTS
+        if not path.exists():
+            return False
+        if load_weights(path).spec != spec:
+            raise SettingsError(
+                "out", str(self.out), "a folder without another run", "another --out"
+            )
+        return True
 
     def _train(self, spec: TrainSpec, console: Console) -> ChunkReport:
         report = None
@@ -157,11 +196,14 @@ class Train:
             **provenance(),
             "seconds": round(seconds, 3),
             "spec": to_json(run.spec),
-            "final_loss": run.final_loss().tolist(),
+            # JSON has no NaN: a run that is not finite has no loss.
+            "final_loss": [
+                float(loss) if np.isfinite(loss) else None for loss in run.final_loss()
+            ],
             "status": [STATUS_NAMES[s] for s in run.status],
             "status_step": run.status_step.tolist(),
         }
-        text = json.dumps(manifest, indent=1) + "\n"
+        text = json.dumps(manifest, indent=1, allow_nan=False) + "\n"
         write_atomically(self.out / MANIFEST, text.encode())
 
 

@@ -49,6 +49,7 @@ class Network:
         threshold: of jumprelu.
         tied: decode with the transposed encoder; else with a matrix of its own.
         bias: whether the output has one.
+        compression: insist on d < n; turn off for a control without a bottleneck.
         residual: add the input to the output of a computation model.
         init_name: initial weights, xavier_2d or xavier_3d.
     """
@@ -60,6 +61,7 @@ class Network:
     threshold: float = 0.0
     tied: bool = True
     bias: bool = True
+    compression: bool = True
     residual: bool = False
     init_name: str = "xavier_2d"
 
@@ -84,6 +86,7 @@ class Network:
             d=d,
             hidden_activation=self.hidden_activation or "identity",
             tied=self.tied,
+            compression=self.compression,
             **common,
         )
 

@@ -286,7 +286,9 @@ def _fit(owner: Any, field: dataclasses.Field, value: Any) -> Any:
         except ValueError:
             raise SettingsError(name, value, "rows of equal length") from None
         field.metadata["check"](name, value)
-        value = value.astype(np.float32)
+        with np.errstate(over="ignore", under="ignore"):
+            value = value.astype(np.float32)
+        field.metadata["check"](name, value)  # what float32 has made of it
     if value.ndim == len(shape) + 2 and not shape and value.shape[-1] == 1:
         value = value[..., 0]
     _check_shape(name, value.shape, axes, shape, field.metadata["exact"])

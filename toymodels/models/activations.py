@@ -27,8 +27,8 @@ def tanh_cubed(z: Float[Array, "units batch"]) -> Float[Array, "units batch"]:
 def jump_relu(
     z: Float[Array, "units batch"], threshold: float
 ) -> Float[Array, "units batch"]:
-    """Z where z > threshold, else 0; the gradient ignores the jump."""
-    return jnp.where(z > threshold, z, 0.0)
+    """Keeps z where it is above the threshold, else 0; no gradient of the jump."""
+    return jnp.where(z <= threshold, 0.0, z)  # this way round NaN stays NaN
 
 
 def solu(z: Float[Array, "units batch"]) -> Float[Array, "units batch"]:

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from toymodels.config import SettingsError, check_count, settings
+from toymodels.config import SettingsError, check_count, check_range, settings
 from toymodels.models.activations import activation, check_activation
 from toymodels.models.base import ModelSettings
 from toymodels.models.initialisers import check_initialiser, initial_matrix
@@ -96,10 +96,11 @@ class Autoencoder(ModelSettings):
                 "d",
                 self.d,
                 f"fewer than n = {self.n} hidden dimensions",
-                "compression=False if a control without a bottleneck is meant",
+                "a smaller d, or no compression if a control is meant",
             )
         check_activation("activation", self.activation)
         check_activation("hidden_activation", self.hidden_activation)
+        check_range("threshold", self.threshold)
         check_initialiser("init_name", self.init_name)
 
     def module(self, rngs: nnx.Rngs) -> AutoencoderModule:
@@ -107,7 +108,7 @@ class Autoencoder(ModelSettings):
         return AutoencoderModule(self, rngs=rngs)
 
     def linear_control(self) -> "Autoencoder":
-        """X̂ = WᵀW x + b."""
+        """The linear model x̂ = WᵀW x + b."""
         return dataclasses.replace(
             self, activation="identity", hidden_activation="identity"
         )

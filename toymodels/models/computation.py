@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jaxtyping import Array, Float
 
-from toymodels.config import check_count, settings
+from toymodels.config import check_count, check_range, settings
 from toymodels.models.activations import activation, check_activation
 from toymodels.models.base import ModelSettings
 from toymodels.models.initialisers import check_initialiser, initial_matrix
@@ -90,6 +90,7 @@ class ComputationModel(ModelSettings):
         check_count("neurons", self.neurons)
         check_activation("activation", self.activation)
         check_activation("hidden_activation", self.hidden_activation)
+        check_range("threshold", self.threshold)
         check_initialiser("init_name", self.init_name)
 
     def module(self, rngs: nnx.Rngs) -> ComputationModule:
@@ -97,7 +98,7 @@ class ComputationModel(ModelSettings):
         return ComputationModule(self, rngs=rngs)
 
     def linear_control(self) -> "ComputationModel":
-        """Ŷ = W₂W₁ x + b, plus x with a residual stream."""
+        """The linear model ŷ = W₂W₁ x + b, plus x with a residual stream."""
         return dataclasses.replace(
             self, activation="identity", hidden_activation="identity"
         )

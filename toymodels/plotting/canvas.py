@@ -11,6 +11,7 @@ from pathlib import Path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from toymodels.disk import write_atomically
 from toymodels.plotting.palette import style
 
 WIDTH = 9.0
@@ -76,9 +77,11 @@ def png_bytes(figure: Figure) -> bytes:
 
 
 def save_png(figure: Figure, path: str | os.PathLike) -> Path:
-    """Write `png_bytes` to `path`, whole or not at all."""
+    """Write `png_bytes` to `path`, whole or not at all.
+
+    Raises:
+        StoreError: the folder cannot be written or the disk is full.
+    """
     path = Path(path)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_bytes(png_bytes(figure))
-    os.replace(partial, path)
+    write_atomically(path, png_bytes(figure))
     return path

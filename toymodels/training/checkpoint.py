@@ -1,14 +1,18 @@
 """Checkpoints of a training in progress, and exact resume, on Orbax.
 
-A checkpoint holds the whole `TrainState` (which includes the loss history and the
-snapshots) and the settings it belongs to. Orbax writes each into a temporary folder
-and renames it, so a process that is killed at any moment leaves the previous one; the
-two newest are kept. Since a step's random key depends on the seed and the step alone, a
-resumed training ends with the same bits as an uninterrupted one.
+A checkpoint holds the whole `TrainState`, which includes the loss history and the
+snapshots; beside them lies a file with the settings they belong to. Orbax writes each
+into a temporary folder and renames it, so a process that is killed at any moment leaves
+the previous one; the two newest are kept. Since a step's random key depends on the seed
+and the step alone, a resumed training ends with the same bits as an uninterrupted one.
 """
 
+import contextlib
 import dataclasses
 import errno
+import gc
+import json
+import logging
 import time
 import warnings
 from collections.abc import Iterator
@@ -20,10 +24,12 @@ import jax.numpy as jnp
 import orbax.checkpoint as ocp
 
 from toymodels.config import SettingsError, content_hash, to_json
-from toymodels.disk import StoreError
+from toymodels.disk import StoreError, write_atomically
 from toymodels.training.run import CHUNK_STEPS, ChunkReport, is_complete, run_chunks
 from toymodels.training.spec import TrainSpec
 from toymodels.training.state import TrainState, init
+
+SETTINGS = "settings.json"
 
 
 class CheckpointError(StoreError):
@@ -71,21 +77,20 @@ class Checkpoints:
         self._manager.close()
 
     def save(self, state: TrainState) -> None:
-        """Keep `state`, unless its step is kept already."""
+        """Keep `state`, unless its step is kept already.
+
+        Raises:
+            CheckpointError: the folder cannot be written or the disk is full; older
+                checkpoints are as they were.
+        """
         step = int(state.step)
         if step in self._manager.all_steps():
             return
+        arguments = ocp.args.Composite(state=ocp.args.StandardSave(_storable(state)))
         try:
-            self._manager.save(
-                step,
-                args=ocp.args.Composite(
-                    state=ocp.args.StandardSave(_storable(state)),
-                    spec=ocp.args.JsonSave(
-                        {"hash": self._hash, "spec": to_json(self.spec)}
-                    ),
-                ),
-            )
-            self._manager.wait_until_finished()
+            with _quiet_libraries():
+                self._manager.save(step, args=arguments)
+                self._manager.wait_until_finished()
         except (OSError, ValueError) as error:
             raise _cannot_write(self.folder, error) from None
 
@@ -95,25 +100,30 @@ class Checkpoints:
         A damaged checkpoint is named in a warning and the one before it is used.
 
         Raises:
-            CheckpointError: there are checkpoints and none can be read.
+            CheckpointError: there are checkpoints and none can be read; they stay.
         """
         steps = sorted(self._manager.all_steps(), reverse=True)
         target = _storable(jax.eval_shape(lambda: init(self.spec)))
+        arguments = ocp.args.Composite(state=ocp.args.StandardRestore(target))
+        damaged = []
         for step in steps:
             try:
-                found = self._manager.restore(
-                    step,
-                    args=ocp.args.Composite(state=ocp.args.StandardRestore(target)),
-                )
-                return _usable(found["state"])
+                with _quiet_libraries():
+                    state = _usable(
+                        self._manager.restore(step, args=arguments)["state"]
+                    )
             except (ValueError, OSError, KeyError) as error:
+                damaged.append(step)
                 warnings.warn(
                     f"checkpoint {self.folder / str(step)} is damaged "
                     f"({_first_line(error)}); trying the one before it",
                     DamagedCheckpointWarning,
                     stacklevel=2,
                 )
-                self._manager.delete(step)
+                continue
+            for newer in damaged:  # Orbax keeps nothing older than its newest step
+                self._manager.delete(newer)
+            return state
         if steps:
             raise CheckpointError(
                 self.folder,
@@ -123,21 +133,29 @@ class Checkpoints:
         return None
 
     def _check_settings(self) -> None:
-        for step in self._manager.all_steps():
-            try:
-                found = self._manager.restore(
-                    step, args=ocp.args.Composite(spec=ocp.args.JsonRestore())
-                )["spec"]["hash"]
-            except (ValueError, OSError, KeyError, TypeError):
-                continue  # damaged; `latest` says so
-            if found != self._hash:
-                self._manager.close()
-                raise SettingsError(
-                    "checkpoint",
-                    f"{self.folder} of settings {found[:12]}",
-                    f"settings {self._hash[:12]}",
-                    "another folder, or the settings it was started with",
-                )
+        """The folder is ours if it is new or names the same settings."""
+        path = self.folder / SETTINGS
+        if not path.exists() and not self._manager.all_steps():
+            record = {"hash": self._hash, "spec": to_json(self.spec)}
+            write_atomically(path, json.dumps(record).encode())
+            return
+        try:
+            found = json.loads(path.read_bytes())["hash"]
+        except (OSError, ValueError, KeyError, TypeError):
+            self._manager.close()
+            raise CheckpointError(
+                path,
+                "it cannot be read, so nobody knows whose checkpoints these are",
+                "removing the folder, to train from the beginning",
+            ) from None
+        if found != self._hash:
+            self._manager.close()
+            raise SettingsError(
+                "checkpoint",
+                f"{self.folder} of settings {found[:12]}",
+                f"settings {self._hash[:12]}",
+                "another folder, or the settings it was started with",
+            )
 
 
 def checkpointed_chunks(
@@ -153,28 +171,41 @@ def checkpointed_chunks(
         spec: what to train.
         folder: where its checkpoints are.
         chunk: steps between reports.
-        every_seconds: least time between two checkpoints; the last state, and the state
-            at which the caller stops iterating, are always kept.
+        every_seconds: least time between two checkpoints; the state at which the caller
+            stops iterating is always kept, that of a finished training is the caller's.
 
     Yields:
-        A report after each chunk. A finished training yields one report at once.
+        A report after each chunk.
     """
     with Checkpoints(folder, spec) as checkpoints:
         state = checkpoints.latest()
-        if state is not None and is_complete(spec, state):
-            yield ChunkReport.of(spec, state, seconds=0.0)
-            return
         saved = time.monotonic()
         for report in run_chunks(spec, state, chunk=chunk):
-            due = time.monotonic() - saved >= every_seconds
-            if due or is_complete(spec, report.state):
+            finished = is_complete(spec, report.state)
+            if time.monotonic() - saved >= every_seconds and not finished:
                 checkpoints.save(report.state)
                 saved = time.monotonic()
             try:
                 yield report
             except GeneratorExit:
-                checkpoints.save(report.state)
+                if not finished:
+                    checkpoints.save(report.state)
                 raise
+
+
+@contextlib.contextmanager
+def _quiet_libraries() -> Iterator[None]:
+    """Orbax's threads log whole tracebacks of errors that we say in one line."""
+    loggers = [logging.getLogger(name) for name in ("absl", "asyncio")]
+    levels = [logger.level for logger in loggers]
+    for logger in loggers:
+        logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        gc.collect()  # futures that nobody awaited complain when they are collected
+        for logger, level in zip(loggers, levels, strict=True):
+            logger.setLevel(level)
 
 
 def _storable(state: TrainState) -> dict[str, Any]:
@@ -208,7 +239,8 @@ def _first_line(error: BaseException) -> str:
 
 
 def _cannot_write(folder: Path, error: BaseException) -> CheckpointError:
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+    if full or "RESOURCE_EXHAUSTED" in str(error) or "No space left" in str(error):
         return CheckpointError(folder, "the disk is full", "freeing some space")
     reason = f"a checkpoint cannot be written ({_first_line(error)})"
     return CheckpointError(folder, reason, "another folder")

@@ -5,8 +5,11 @@ intermediates between them, each (runs, n, batch) float32; the hidden layer adds
 (runs, d, batch).
 """
 
+import dataclasses
 import math
 import os
+
+import jax
 
 from toymodels.config import SettingsError
 from toymodels.training.spec import TrainSpec
@@ -16,19 +19,106 @@ from toymodels.training.spec import TrainSpec
 LIVE_SAMPLE_ARRAYS = 5
 
 
+@dataclasses.dataclass(frozen=True)
+class MemoryNeed:
+    """Peak bytes of a training, by what they grow with."""
+
+    fixed: int
+    """Parameters, optimiser, snapshots and loss history."""
+    per_sample: int
+    """Of all runs, for each sample of a batch."""
+    batch: int
+    runs: int
+
+    @property
+    def total(self) -> int:
+        """Peak bytes."""
+        return self.fixed + self.per_sample * self.batch
+
+
+def memory_need(
+    *, n: int, hidden: int, parameters: int, runs: int, batch: int, copies: int = 0
+) -> MemoryNeed:
+    """The estimate from numbers alone; nothing is allocated.
+
+    Args:
+        n: features.
+        hidden: units of the hidden layer.
+        parameters: of one model.
+        runs: models.
+        batch: samples in each update.
+        copies: further copies of the parameters, for snapshots.
+    """
+    # Parameters, gradients, two moments, and one copy while the state is replaced.
+    return MemoryNeed(
+        fixed=4 * runs * (5 + copies) * parameters,
+        per_sample=4 * runs * (LIVE_SAMPLE_ARRAYS * n + 2 * hidden),
+        batch=batch,
+        runs=runs,
+    )
+
+
 def estimate_bytes(spec: TrainSpec) -> int:
     """Peak bytes of training `spec`: samples, parameters, optimiser and snapshots."""
-    n, runs, batch = spec.model.n, spec.runs, spec.batch
+    return _need_of(spec).total
+
+
+def _need_of(spec: TrainSpec) -> MemoryNeed:
     sizes = [math.prod(shape[1:]) for shape in spec.parameter_shapes().values()]
-    hidden = max(sizes) // n
-    samples = 4 * runs * batch * (LIVE_SAMPLE_ARRAYS * n + 2 * hidden)
-    # Parameters, gradients, two moments, and one copy while the state is replaced.
-    copies = 5 + len(spec.snapshots)
-    return samples + 4 * runs * (copies * sum(sizes) + min(spec.history, spec.steps))
+    return memory_need(
+        n=spec.model.n,
+        hidden=max(sizes) // spec.model.n,
+        parameters=sum(sizes),
+        runs=spec.runs,
+        batch=spec.batch,
+        copies=len(spec.snapshots),
+    )
 
 
 def available_bytes() -> int | None:
     """Memory that could be used now, None where the system does not say."""
+    found = [_of_device(), _of_system(), _of_container()]
+    return min((size for size in found if size is not None), default=None)
+
+
+def check_memory(spec: TrainSpec, available: int | None = None) -> int:
+    """The estimate in bytes, or a `SettingsError` that names a size that fits.
+
+    Args:
+        spec: what is to be trained.
+        available: bytes; asked of the system when None.
+    """
+    return check_need(_need_of(spec), f"n = {spec.model.n}", available)
+
+
+def check_need(need: MemoryNeed, what: str, available: int | None = None) -> int:
+    """`need.total`, or a `SettingsError` that names a size that fits."""
+    available = available_bytes() if available is None else available
+    if available is None or need.total <= available:
+        return need.total
+    raise SettingsError(
+        "memory",
+        f"{need.runs} runs × {what} × batch = {need.batch}",
+        f"at most {available / 2**30:.1f} GiB, this needs {need.total / 2**30:.1f} GiB",
+        _what_fits(need, int(0.9 * available)),
+    )
+
+
+def _what_fits(need: MemoryNeed, available: int) -> str:
+    batch = (available - need.fixed) // need.per_sample
+    if batch >= 16:
+        return f"batch={batch}"
+    runs = available * need.runs // need.total
+    return f"{runs} runs" if runs >= 1 else "a smaller n or d, or fewer snapshots"
+
+
+def _of_device() -> int | None:
+    """Memory limit of an accelerator; None for CPUs."""
+    stats = jax.devices()[0].memory_stats()
+    return stats.get("bytes_limit") if stats else None
+
+
+def _of_system() -> int | None:
     try:
         # What Linux can hand out without swapping, page cache included.
         with open("/proc/meminfo") as lines:
@@ -43,24 +133,9 @@ def available_bytes() -> int | None:
         return None
 
 
-def check_memory(spec: TrainSpec, available: int | None = None) -> int:
-    """The estimate in bytes, or a `SettingsError` that names a size that fits.
-
-    Args:
-        spec: what is to be trained.
-        available: bytes; asked of the system when None.
-    """
-    needed = estimate_bytes(spec)
-    available = available_bytes() if available is None else available
-    if available is not None and needed > available:
-        share = available / needed
-        batch = int(spec.batch * share * 0.9)
-        runs = int(spec.runs * share * 0.9)
-        fits = f"batch={batch}" if batch >= 1 else f"at most {runs} runs or a smaller n"
-        raise SettingsError(
-            "memory",
-            f"{spec.runs} runs × n = {spec.model.n} × batch = {spec.batch}",
-            f"at most {available / 2**30:.1f} GiB, this needs {needed / 2**30:.1f} GiB",
-            fits,
-        )
-    return needed
+def _of_container() -> int | None:
+    try:
+        with open("/sys/fs/cgroup/memory.max") as file:
+            return int(file.read())
+    except (OSError, ValueError):  # no such group, or "max"
+        return None

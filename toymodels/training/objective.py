@@ -1,11 +1,12 @@
 """What a model is trained to do: target, loss exponent, convention (S0.3).
 
-    sum       mean over samples of   Σ_i I_i |t_i − x̂_i|^q
-    mean      the same, divided by n
-    relative  the same, divided by its value for the all-zero prediction
+    sum   mean over samples of   Σ_i I_i |t_i − x̂_i|^q
+    mean  the same, divided by n
 
 The convention changes the scale of the gradient against weight decay, so a run records
-which one it used.
+which one it used. The loss relative to that of the all-zero prediction, which compares
+models of different n, is for reports (`Run.final_loss(relative=True)`): in training, a
+batch in which no feature is active would have nothing to divide by.
 
 Axis letters: n features, batch samples (as columns); q loss exponent, I importance.
 """
@@ -24,7 +25,7 @@ TARGETS: dict[str, Callable] = {
     "relu": jax.nn.relu,
     "x_plus_relu": lambda x: x + jax.nn.relu(x),
 }
-CONVENTIONS = ("sum", "mean", "relative")
+CONVENTIONS = ("sum", "mean")
 
 
 @settings
@@ -32,8 +33,7 @@ class Objective:
     """The loss of a batch.
 
     Args:
-        kind: "sum", "mean" (over features as well, as in the original notebook) or
-            "relative".
+        kind: "sum", or "mean" over features as well, as in the original notebook.
         exponent: q ≥ 1 of |t − x̂|^q.
         target: t as a function of x: "identity", "abs", "relu" or "x_plus_relu".
     """
@@ -69,12 +69,7 @@ class Objective:
     ) -> Float[Array, ""]:
         """The loss of the batch in this convention."""
         total = self.per_sample(x, output, importance).mean()
-        if self.kind == "mean":
-            return total / x.shape[0]
-        if self.kind == "relative":
-            zero = self.per_sample(x, jnp.zeros_like(output), importance).mean()
-            return total / jnp.maximum(zero, jnp.finfo(zero.dtype).tiny)
-        return total
+        return total / x.shape[0] if self.kind == "mean" else total
 
     def _power(self, error: Float[Array, "n batch"]) -> Float[Array, "n batch"]:
         # The square needs neither |·| nor a power, which cost more than the products.

@@ -35,6 +35,7 @@ from toymodels.training.state import (
     inputs_of,
     plan_of,
     sample,
+    window_ends,
 )
 from toymodels.training.status import NON_FINITE, has_converged, run_status
 
@@ -100,6 +101,7 @@ class Run:
     Attributes:
         spec: what was asked for.
         params: NumPy arrays of shape (runs, …), by name.
+        indices: (runs,) place of each run in the spec's ensemble.
         history: training loss over windows of steps.
         snapshots: parameters at the steps that the spec names.
         status: (runs,) 0 budget spent, 1 converged, 2 non-finite; see `status.py`.
@@ -108,6 +110,7 @@ class Run:
 
     spec: TrainSpec
     params: Params
+    indices: Int[np.ndarray, " runs"]
     history: History
     snapshots: Snapshots
     status: Int[np.ndarray, " runs"]
@@ -130,13 +133,15 @@ class Run:
         return array.reshape(len(self.spec.seeds), self.spec.members, *array.shape[1:])
 
     def final_loss(
-        self, batch: int = 16_384, seed: int = 1
+        self, batch: int = 16_384, seed: int = 1, *, relative: bool = False
     ) -> Float[np.ndarray, " runs"]:
         """Loss of every run of the spec on fresh samples, the same for all of them.
 
         Args:
             batch: samples to average over, rounded up to whole training batches.
             seed: of the evaluation samples, which training never saw.
+            relative: divide by the loss of the all-zero prediction on these samples,
+                which compares models of different n.
 
         Returns:
             The loss in the spec's convention; its standard error falls as 1/√batch.
@@ -145,11 +150,9 @@ class Run:
         plan, inputs = plan_of(self.spec), inputs_of(self.spec)
         blocks = -(-check_count("batch", batch) // plan.batch)
         key = jax.random.fold_in(jax.random.key(self.spec.seed), 2**31 + seed)
-        loss = np.asarray(
-            _evaluate(
-                plan, inputs, self._all_params(), key, blocks, len(self.spec.seeds)
-            )
-        )
+        seeds = len(self.spec.seeds)
+        loss, zero = _evaluate(plan, inputs, self._all_params(), key, blocks, seeds)
+        loss = np.asarray(loss / zero if relative else loss)
         return np.where(self.status == NON_FINITE, np.nan, loss)
 
     def _all_params(self) -> Params:
@@ -165,6 +168,7 @@ class Run:
         return dataclasses.replace(
             self,
             params={k: v[chosen] for k, v in self.params.items()},
+            indices=self.indices[chosen],
             history=dataclasses.replace(
                 self.history, loss=self.history.loss[:, chosen]
             ),
@@ -197,6 +201,7 @@ class Run:
             "history/step": self.history.step,
             "history/loss": self.history.loss,
             "snapshot_step": self.snapshots.step,
+            "indices": self.indices,
             "status": self.status,
             "status_step": self.status_step,
         }
@@ -209,6 +214,7 @@ class Run:
         return cls(
             spec=from_json(result.meta["spec"]),
             params=_with_prefix(arrays, "params/"),
+            indices=arrays["indices"],
             history=History(arrays["history/step"], arrays["history/loss"]),
             snapshots=Snapshots(
                 arrays["snapshot_step"], _with_prefix(arrays, "snapshots/")
@@ -228,21 +234,31 @@ def _with_prefix(arrays: dict[str, np.ndarray], prefix: str) -> Params:
 def _evaluate(
     plan: Plan, inputs: Inputs, params: Params, key: Any, blocks: int, seeds: int
 ):
-    """Mean loss over `blocks` batches; every seed sees the same samples."""
+    """Mean loss over `blocks` batches, and that of the all-zero prediction.
+
+    Every seed sees the same samples.
+    """
     keys = jnp.broadcast_to(key, (seeds,))
     runs = inputs.learning_rate.shape[0]
 
-    def loss_of(params, x, importance):
-        return plan.objective.loss(x, plan.model.apply(params, x), importance)
+    def losses_of(params, x, importance):
+        output = plan.model.apply(params, x)
+        zero = jnp.zeros_like(output)
+        return (
+            plan.objective.loss(x, output, importance),
+            plan.objective.loss(x, zero, importance),
+        )
 
-    def block(total, index):
+    def block(totals, index):
         x = sample(
             inputs.features, keys, index, members=runs // seeds, batch=plan.batch
         )
-        return total + jax.vmap(loss_of)(params, x, inputs.importance), None
+        losses = jax.vmap(losses_of)(params, x, inputs.importance)
+        return jax.tree.map(jnp.add, totals, losses), None
 
-    total, _ = jax.lax.scan(block, jnp.zeros(runs), jnp.arange(blocks))
-    return total / blocks
+    start = (jnp.zeros(runs), jnp.zeros(runs))
+    totals, _ = jax.lax.scan(block, start, jnp.arange(blocks))
+    return jax.tree.map(lambda total: total / blocks, totals)
 
 
 def run_chunks(
@@ -256,16 +272,21 @@ def run_chunks(
         chunk: steps between reports, ≥ 1. It does not change any number.
 
     Yields:
-        A report after each chunk; stop iterating to stop training.
+        A report after each chunk; stop iterating to stop training. A finished state
+        gives one report at once.
     """
     check_count("chunk", chunk)
     check_memory(spec)
     plan, inputs = plan_of(spec), inputs_of(spec)
     state = init(spec) if state is None else state
     at = int(state.step)
+    if is_complete(spec, state):
+        yield ChunkReport.of(spec, state, seconds=0.0)
     while not is_complete(spec, state):
         start = time.perf_counter()
-        at = min(at + chunk, spec.steps)
+        # Early stops are decided at fixed steps, whatever the chunks are.
+        limit = CHUNK_STEPS - at % CHUNK_STEPS if spec.early_stop else chunk
+        at = min(at + min(chunk, limit), spec.steps)
         state = jax.block_until_ready(advance(plan, inputs, state, jnp.int32(at)))
         yield ChunkReport.of(spec, state, time.perf_counter() - start)
 
@@ -274,15 +295,17 @@ def is_complete(spec: TrainSpec, state: TrainState) -> bool:
     """Whether training has ended: all steps done, or flat where the spec stops then."""
     if int(state.step) >= spec.steps:
         return True
-    return spec.early_stop and bool(has_converged(_window_losses(spec, state)[1]).all())
+    if not spec.early_stop or int(state.step) % CHUNK_STEPS:
+        return False
+    failed = np.asarray(state.failed_at) >= 0
+    return bool((has_converged(_window_losses(spec, state)[1]) | failed).all())
 
 
 def _window_losses(
     spec: TrainSpec, state: TrainState
 ) -> tuple[Int[np.ndarray, " windows"], Float[np.ndarray, "windows runs"]]:
     """Last step and mean loss of every completed window."""
-    windows = min(spec.history, spec.steps)
-    edges = -(-np.arange(1, windows + 1) * spec.steps // windows)
+    edges = window_ends(plan_of(spec))
     complete = int(np.searchsorted(edges, int(state.step), side="right"))
     counts = np.diff(edges, prepend=0)[:complete].astype(np.float32)
     sums = np.asarray(state.loss_sums)[:complete]
@@ -292,12 +315,19 @@ def _window_losses(
 def finish(spec: TrainSpec, state: TrainState) -> Run:
     """The `Run` of a state, which may be that of an unfinished training."""
     steps, losses = _window_losses(spec, state)
+    params = {name: np.asarray(value) for name, value in state.params.items()}
+    # The loss is that before an update; the last one may have broken the parameters.
+    broken = [~np.isfinite(v).reshape(len(v), -1).all(1) for v in params.values()]
     failed_at = np.asarray(state.failed_at)
+    failed_at = np.where(
+        np.any(broken, axis=0) & (failed_at < 0), int(state.step), failed_at
+    )
     status = run_status(losses, failed_at)
     taken = sum(s <= int(state.step) for s in spec.snapshots)
     run = Run(
         spec=spec,
-        params={name: np.asarray(value) for name, value in state.params.items()},
+        params=params,
+        indices=np.arange(spec.runs),
         history=History(step=steps, loss=losses),
         snapshots=Snapshots(
             step=np.asarray(spec.snapshots[:taken], int),

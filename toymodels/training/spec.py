@@ -31,6 +31,9 @@ from toymodels.models import ModelSettings
 from toymodels.training.objective import Objective
 from toymodels.training.optimiser import Optimiser
 
+# A tuple of more would fill the memory before anything is checked.
+MOST_SEEDS = 10_000_000
+
 
 @settings
 class TrainSpec:
@@ -83,13 +86,15 @@ class TrainSpec:
         self._set("seeds", self._checked_seeds())
         n = self.model.n
         importance = check_length("importance", self.importance, n)
-        check_range("importance", importance, low=0.0)
-        self._set("importance", np.asarray(importance, np.float32))
+        if importance.ndim > 2:
+            raise SettingsError("importance", f"{importance.ndim} axes", "at most 2")
+        self._set("importance", _as_float32("importance", importance))
         for name, open_low in (("learning_rate", True), ("weight_decay", False)):
             value = getattr(self, name)
             value = getattr(self.optimiser, name) if value is None else value
-            check_range(name, value, low=0.0, open_low=open_low)
-            self._set(name, np.asarray(value, np.float32))
+            self._set(name, _as_float32(name, value, open_low=open_low))
+            if getattr(self, name).ndim > 1:
+                raise SettingsError(name, value, "one number, or one for each member")
         self._set("members", self._checked_members())
         self._set("snapshots", self._checked_snapshots())
 
@@ -106,9 +111,11 @@ class TrainSpec:
     def _checked_seeds(self) -> tuple[int, ...]:
         seeds = self.seeds
         if isinstance(seeds, int | np.integer) and not isinstance(seeds, bool):
-            check_count("seeds", seeds)
+            check_count("seeds", seeds, maximum=MOST_SEEDS)
             return tuple(range(int(seeds)))
-        seeds = tuple(check_count("seeds", s, minimum=0) for s in seeds)
+        seeds = tuple(
+            check_count("seeds", s, minimum=0, maximum=2**32 - 1) for s in seeds
+        )
         if not seeds or len(set(seeds)) != len(seeds):
             raise SettingsError("seeds", seeds, "one or more different integers")
         return seeds
@@ -172,9 +179,17 @@ class TrainSpec:
         return np.tile(array, (len(self.seeds),) + (1,) * rank)
 
 
+def _as_float32(field: str, value: Any, *, open_low: bool = False) -> np.ndarray:
+    """`value` in float32, finite and not negative before and after rounding."""
+    check_range(field, value, low=0.0, open_low=open_low)
+    with np.errstate(over="ignore", under="ignore"):
+        rounded = np.asarray(value, np.float32)
+    return check_range(field, rounded, low=0.0, open_low=open_low)
+
+
 def log_spaced_steps(steps: int, count: int, first: int = 1) -> tuple[int, ...]:
     """0 and about `count` log-spaced steps from `first` to `steps`, without repeats."""
-    spaced = np.geomspace(first, steps, count).round().astype(int)
+    spaced = np.geomspace(min(first, steps), steps, count).round().astype(int)
     return (0, *(int(s) for s in np.unique(spaced)))
 
 

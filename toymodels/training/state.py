@@ -96,6 +96,12 @@ def plan_of(spec: TrainSpec) -> Plan:
     )
 
 
+def window_ends(plan: Plan) -> Int[np.ndarray, " windows"]:
+    """Number of steps after which each window of the loss history is complete."""
+    windows = np.arange(1, plan.windows + 1)
+    return -(-windows * plan.steps // plan.windows).astype(np.int32)
+
+
 def inputs_of(spec: TrainSpec) -> Inputs:
     """The traced half of a spec, each array over all runs."""
     seeds, members, n = len(spec.seeds), spec.members, spec.model.n
@@ -226,7 +232,8 @@ def step(plan: Plan, inputs: Inputs, state: TrainState) -> tuple[TrainState, Ste
         inputs.weight_decay,
     )
     done = state.step + 1
-    window = state.step * plan.windows // plan.steps
+    # Not step · windows // steps, which overflows 32 bits in long runs.
+    window = (jnp.asarray(window_ends(plan)) <= state.step).sum()
     fails = (state.failed_at < 0) & ~jnp.isfinite(loss)
     return TrainState(
         params=params,

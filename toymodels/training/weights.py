@@ -1,13 +1,15 @@
 """Weights for others: safetensors files that carry the settings they belong to.
 
-The file's metadata holds a format marker and the `TrainSpec` as JSON, so that a file
-alone is enough to rebuild the models.
+The file's metadata holds a format marker, the `TrainSpec` as JSON and which runs of it
+were kept, so that a file alone is enough to rebuild the models.
 """
 
 import json
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from jaxtyping import Int
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
@@ -38,20 +40,31 @@ def save_weights(path: str | Path, run: Run) -> Path:
         StoreError: the folder cannot be written or the disk is full.
     """
     path = Path(path)
-    metadata = {"format": FORMAT, "spec": json.dumps(to_json(run.spec))}
+    metadata = {
+        "format": FORMAT,
+        "spec": json.dumps(to_json(run.spec)),
+        "indices": json.dumps(run.indices.tolist()),
+    }
     arrays = {name: np.ascontiguousarray(v) for name, v in run.params.items()}
     write_atomically(path, save(arrays, metadata=metadata))
     return path
 
 
-def load_weights(path: str | Path) -> tuple[TrainSpec, Params]:
+class Weights(NamedTuple):
+    """What a weights file holds."""
+
+    spec: TrainSpec
+    params: Params
+    """Each of shape (runs, …), for the runs that were kept."""
+    indices: Int[np.ndarray, " runs"]
+    """Place of each of them in the spec's ensemble."""
+
+
+def load_weights(path: str | Path) -> Weights:
     """Read a file of `save_weights`.
 
     Args:
         path: the file.
-
-    Returns:
-        The spec, and the parameters with shapes (runs, …).
 
     Raises:
         WeightsError: absent, truncated, not written by this package, or of arrays that
@@ -74,15 +87,23 @@ def load_weights(path: str | Path) -> tuple[TrainSpec, Params]:
         )
     try:
         spec = from_json(json.loads(metadata["spec"]))
+        indices = np.asarray(json.loads(metadata["indices"]), int)
     except (KeyError, ValueError, TypeError) as error:
         raise WeightsError(path, f"its settings cannot be read ({error})") from None
-    _check_shapes(path, spec, params)
-    return spec, params
+    _check_shapes(path, spec, params, indices)
+    return Weights(spec, params, indices)
 
 
-def _check_shapes(path: Path, spec: TrainSpec, params: Params) -> None:
+def _check_shapes(
+    path: Path, spec: TrainSpec, params: Params, indices: np.ndarray
+) -> None:
+    kept = indices.ndim == 1 and len(indices) and np.isin(indices, range(spec.runs))
+    if not np.all(kept):
+        raise WeightsError(
+            path, f"its runs are {indices}, expected some of {spec.runs}"
+        )
     for name, shape in spec.parameter_shapes().items():
+        expected = (len(indices), *shape[1:])
         got = params[name].shape if name in params else None
-        # A file may hold a selection of the runs.
-        if got is None or got[1:] != shape[1:]:
-            raise WeightsError(path, f"{name} has shape {got}, expected {shape}")
+        if got != expected:
+            raise WeightsError(path, f"{name} has shape {got}, expected {expected}")
