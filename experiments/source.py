@@ -30,15 +30,26 @@ def code_hash(path: Path, module: str, roots: Iterable[str]) -> str:
 
 
 @functools.cache
-def library_text() -> str:
-    """The library without comments, docstrings and faces."""
+def library_text(rooms: tuple[str, ...] | None = None) -> str:
+    """The library without comments, docstrings and faces.
+
+    Args:
+        rooms: only these folders and files of it; all but the faces when None.
+    """
     texts = []
     for path in sorted(_LIBRARY.rglob("*.py")):
         parts = path.relative_to(_LIBRARY).with_suffix("").parts
-        if parts[0] not in _FACES:
+        if parts[0] not in _FACES if rooms is None else parts[0] in rooms:
             tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
             texts.append(f"# {'/'.join(parts)}\n{_text(tree)}")
     return "\n".join(texts)
+
+
+@functools.cache
+def training_hash() -> str:
+    """SHA-256 of the code that the parameters of a trained model depend on."""
+    text = library_text(("features", "models", "training"))
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def _followed(

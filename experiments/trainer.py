@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from experiments.source import training_hash
 from toymodels.disk import StoreError
 from toymodels.store import Store
 from toymodels.training import (
@@ -25,7 +26,7 @@ from toymodels.training import (
     run_chunks,
 )
 
-KIND = "train"
+KIND = f"train with code {training_hash()[:16]}"
 
 # Shorter trainings are begun again rather than slowed down by checkpoints.
 CHECKPOINT_SECONDS = 60.0
