@@ -156,23 +156,12 @@ def small_multiples(
         len(curves), columns=columns, panel_height=2.5, sharex=True, sharey=sharey
     )
     columns = -(-len(curves) // -(-len(curves) // columns))
-    handles: dict = {}
-    for index, (panel, (name, lines)) in enumerate(
-        zip(axes, curves.items(), strict=True)
-    ):
+    for panel, (name, lines) in zip(axes, curves.items(), strict=True):
         panel.set(xscale=xscale, yscale=yscale)
         draw_curves(panel, lines)
         panel.set_title(name)
         include(panel, references or {})
-        if index + columns >= len(curves):
-            panel.set_xlabel(xlabel)
-            panel.tick_params(labelbottom=True)
-        if index % columns == 0:
-            panel.set_ylabel(ylabel)
-        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
-            handles.setdefault(label, handle)
-    if handles:
-        set_legend(figure, list(handles.values()))
+    label_panels(figure, axes, columns=columns, xlabel=xlabel, ylabel=ylabel)
     set_title(figure, title)
     set_caption(figure, caption)
     for index, panel in enumerate(axes):
@@ -183,6 +172,23 @@ def small_multiples(
             for value in (references or {}).values():
                 panel.axhline(value, color="#777777", lw=0.8, ls=(0, (4, 3)), zorder=1)
     return figure
+
+
+def label_panels(
+    figure: Figure, axes: Sequence[Axes], *, columns: int, xlabel: str, ylabel: str
+) -> None:
+    """Axis labels at the lowest and the leftmost panels, and one legend for all."""
+    handles: dict = {}
+    for index, panel in enumerate(axes):
+        if index + columns >= len(axes):
+            panel.set_xlabel(xlabel)
+            panel.tick_params(labelbottom=True)
+        if index % columns == 0:
+            panel.set_ylabel(ylabel)
+        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
+            handles.setdefault(label, handle)
+    if handles:
+        set_legend(figure, list(handles.values()))
 
 
 def draw_curves(axes: Axes, curves: Sequence[Curve]) -> None:

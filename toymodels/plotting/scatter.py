@@ -11,8 +11,8 @@ from jaxtyping import Num
 from matplotlib.figure import Figure
 
 from toymodels.plotting.canvas import panels
-from toymodels.plotting.captions import set_caption, set_legend, set_title
-from toymodels.plotting.curves import Curve, draw_curves, draw_xlines
+from toymodels.plotting.captions import set_caption, set_title
+from toymodels.plotting.curves import Curve, draw_curves, draw_xlines, label_panels
 from toymodels.plotting.marks import include, margin_labels, plain_log_ticks
 from toymodels.plotting.palette import CYCLE, MARKERS, style
 
@@ -70,10 +70,7 @@ def scatter_panels(
         len(points), columns=columns, panel_height=height, sharex=True, sharey=True
     )
     columns = -(-len(points) // -(-len(points) // columns))
-    handles: dict = {}
-    for index, (panel, (name, kinds)) in enumerate(
-        zip(axes, points.items(), strict=True)
-    ):
+    for panel, (name, kinds) in zip(axes, points.items(), strict=True):
         panel.set(xscale=xscale, yscale=yscale)
         for place, kind in enumerate(kinds):
             look = place if kind.color is None else kind.color
@@ -94,15 +91,7 @@ def scatter_panels(
         include(panel, references or {})
         # Names of vertical lines stand where the title of the panel would be.
         panel.set_title(name, pad=18 if xlines else None)
-        if index + columns >= len(points):
-            panel.set_xlabel(xlabel)
-            panel.tick_params(labelbottom=True)
-        if index % columns == 0:
-            panel.set_ylabel(ylabel)
-        for handle, label in zip(*panel.get_legend_handles_labels(), strict=True):
-            handles.setdefault(label, handle)
-    if handles:
-        set_legend(figure, list(handles.values()))
+    label_panels(figure, axes, columns=columns, xlabel=xlabel, ylabel=ylabel)
     set_title(figure, title)
     set_caption(figure, caption)
     for panel in axes[:-1]:
