@@ -157,7 +157,7 @@ def test_three_figures_read_the_same_runs(scale):
 
 def optimum(sizes: PanelSettings, counts: list[int]) -> Result:
     """A result in which `counts` features are kept, one entry a level."""
-    n, d, seeds, levels = sizes.n, sizes.d, 3, len(counts)
+    n, d, seeds, levels = sizes.n, sizes.d, 5, len(counts)
     W = np.zeros((seeds, levels, d, n), np.float32)
     for level, count in enumerate(counts):
         for feature in range(count):
@@ -193,6 +193,31 @@ def test_panel_claims_hold_for_the_ideal_and_fail_for_its_opposites():
     assert none["sparse"] == "not supported"
     assert none["dense"] == "inconclusive"
     assert none["linear_interference"] == "inconclusive"
+
+
+@pytest.mark.parametrize("name", ["W", "W_linear"])
+def test_a_diverged_panel_run_is_not_a_run_that_keeps_nothing(name):
+    sizes = superposition_panels.SuperpositionPanels.preset("smoke")
+    good = optimum(sizes, [5, 8, 10])
+    W = good[name].copy()
+    W[1] = np.nan
+    found = verdicts(Result({**good.arrays, name: W}, good.meta))
+    mine = {"W": PANELS[:3], "W_linear": PANELS[3:]}[name]
+    assert {found[claim] for claim in mine} == {"inconclusive"}
+    assert np.isnan([kept(W[1, 0]), *misplaced(W[1]), *mean_interference(W[1])]).all()
+    assert not np.isnan(
+        [kept(W[0, 0]), *misplaced(W[0]), *mean_interference(W[0])]
+    ).any()
+
+
+@pytest.mark.parametrize("diverged", [0, 4, 9])
+def test_a_diverged_polygon_has_no_shape(diverged):
+    W = np.stack([padded(polygon(4))] * 10)
+    W[diverged] = np.nan
+    for measure in (right_angle_error, antipodal_cosine, pentagon_error):
+        assert np.isnan(measure(W[diverged]))
+    middle = intro_polygons._middle(W)
+    assert np.isnan(middle) == (0 < diverged < 9)
 
 
 @pytest.fixture(scope="module")
@@ -288,6 +313,6 @@ def test_a_flipped_sign_makes_interference():
 @pytest.mark.slow
 def test_intro_polygons_at_laptop_scale_reach_their_shapes():
     settings = intro_polygons.IntroPolygons.preset("laptop")
-    small = dataclasses.replace(settings, groups=3, seed=2)
+    small = dataclasses.replace(settings, groups=5, restarts=5, seed=2)
     result = intro_polygons.compute(small, tm.train)
     assert {claim.verdict for claim in intro_polygons.claims(result)} == {"supported"}

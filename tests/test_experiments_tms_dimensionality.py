@@ -15,15 +15,16 @@ from experiments.tms import (
     polytope_matrices,
     tegum_products,
 )
+from experiments.tms._diverged import unless_diverged
 from experiments.tms._jumps import (
     falls,
     jump_windows,
     jumping,
     on_level,
-    rank_correlation,
+    rank_correlations,
 )
 from experiments.tms._lines import clearest, line_margin, superposed_pools
-from experiments.tms._many_features import ManyFeatures, unless_diverged
+from experiments.tms._many_features import ManyFeatures
 from experiments.tms._polytopes import features_in_polytopes, shape_counts
 from toymodels.claims import INCONCLUSIVE, NOT_SUPPORTED, SUPPORTED
 from toymodels.geometry import (
@@ -75,6 +76,16 @@ def test_pools_hold_the_levels_of_the_trained_model_with_superposition():
     first, second = superposed_pools(D, d_star)
     np.testing.assert_array_equal(first, [2, 3, 4, 5])
     np.testing.assert_array_equal(second, [10, 11])
+
+
+def test_the_control_of_a_tegum_product_counts_its_least_wrong_polytope():
+    settings = tegum_products.TegumProducts.preset("smoke")
+    result = tegum_products.compute(settings, tm.train)
+    assert {c.verdict for c in tegum_products.claims(result)} == {SUPPORTED}
+    # A single polytope that the control leaves as it was takes the support away.
+    same = {"stretched/pentagon": result["expected/pentagon"]}
+    spoilt = Result({**result.arrays, **same}, result.meta)
+    assert tegum_products.claims(spoilt)[0].verdict == INCONCLUSIVE
 
 
 # --- D* ------------------------------------------------------------------------------
@@ -206,7 +217,7 @@ def test_a_jump_with_a_drop_is_found_and_a_ramp_is_not():
 def test_rank_correlation_of_jumps_and_falls():
     jumps = np.array([[0, 1, 2, 5], [0, 0, 0, 0]])
     fall = np.array([[0.0, 0.1, 0.3, 0.2], [1.0, 2.0, 3.0, 4.0]])
-    np.testing.assert_allclose(rank_correlation(jumps, fall), [0.8, 0.0])
+    np.testing.assert_allclose(rank_correlations(jumps, fall), [0.8, 0.0])
 
 
 def test_only_represented_features_count_as_on_a_level():

@@ -11,6 +11,7 @@ from toymodels.stats import (
     bootstrap_band,
     bootstrap_interval,
     mann_whitney,
+    rank_correlation,
     spearman,
 )
 
@@ -127,6 +128,15 @@ def test_mann_whitney_against_counted_pairs():
     effect, p = mann_whitney([4.0, 5.0, 6.0], [1.0, 2.0, 3.0])
     assert (effect, p) == (1.0, pytest.approx(1 / 20))
     assert mann_whitney([1.0, 2.0, 3.0], [4.0, 5.0, 6.0]) == (0.0, pytest.approx(1.0))
+
+
+def test_a_rank_correlation_is_a_number_in_every_case():
+    up, down = [1.0, 2.0, 3.0, 4.0], [9.0, 7.0, 2.0, 1.0]
+    assert rank_correlation(up, [0.0, 1.0, 3.0, 2.0]) == pytest.approx(0.8)
+    assert rank_correlation(up, down) == pytest.approx(-1.0)
+    assert rank_correlation(up, [5.0] * 4) == 0.0
+    assert np.isnan(rank_correlation([*up, np.nan], [5.0] * 5))
+    assert np.isnan(rank_correlation([5.0] * 4, [1.0, np.inf, 2.0, 3.0]))
 
 
 def test_spearman_of_a_hand_computed_table():

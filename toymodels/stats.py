@@ -118,6 +118,21 @@ def spearman(x: Samples, y: Samples) -> tuple[float, float]:
     return float(correlation), float(p)
 
 
+def rank_correlation(x: Samples, y: Samples) -> float:
+    """Rank correlation in [−1, 1] as a number in every case, to be judged.
+
+    Returns:
+        0 where one of the two does not vary: it says nothing about the other. NaN where
+        a value is not finite, so that a diverged run does not count as "no relation".
+    """
+    first, second = np.asarray(x, float), np.asarray(y, float)
+    if not (np.isfinite(first).all() and np.isfinite(second).all()):
+        return np.nan
+    if np.ptp(first) == 0 or np.ptp(second) == 0:
+        return 0.0
+    return spearman(first, second)[0]
+
+
 def benjamini_hochberg(p: Samples) -> Float[np.ndarray, " tests"]:
     """Adjusted p-values: calling those ≤ q significant keeps false discoveries at q.
 

@@ -8,7 +8,7 @@ Axis letters: `seeds`, `edges`, `windows`, n features.
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from toymodels.stats import spearman
+from toymodels.stats import rank_correlation
 
 JUMP = 0.1  # change of D_i within a window
 FEATURES = 2  # that jump in the same window
@@ -42,14 +42,8 @@ def on_level(
     return near.sum(axis=1) / np.maximum(represented.sum(axis=1), 1)
 
 
-def rank_correlation(
+def rank_correlations(
     jumps: Int[np.ndarray, "seeds windows"], fall: Float[np.ndarray, "seeds windows"]
 ) -> Float[np.ndarray, " seeds"]:
-    """Of each seed; 0 where no window has more jumps than another, NaN if diverged."""
-
-    def of_seed(jumps: np.ndarray, fall: np.ndarray) -> float:
-        if not np.isfinite(fall).all():
-            return np.nan
-        return spearman(jumps, fall)[0] if np.ptp(jumps) > 0 else 0.0
-
-    return np.array([of_seed(j, f) for j, f in zip(jumps, fall, strict=True)])
+    """Rank correlation of jumps and falls over the windows of each seed."""
+    return np.array([rank_correlation(*pair) for pair in zip(jumps, fall, strict=True)])

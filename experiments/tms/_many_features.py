@@ -13,7 +13,6 @@ Axis letters: `levels` of p (members of the ensemble), `seeds`, n features.
 from typing import Self
 
 import numpy as np
-from jaxtyping import Float, Shaped
 
 import toymodels as tm
 from toymodels.config import check_choice, content_hash, settings
@@ -57,7 +56,7 @@ class ManyFeatures:
         return cls(scale=scale, **presets[scale])
 
     def probability(self) -> np.ndarray:
-        """P of each level, (levels,), from 1 down to 1/sparsest."""
+        """Probability p of each level, (levels,), from 1 down to 1/sparsest."""
         return self.sparsest ** -np.linspace(0.0, 1.0, self.levels)
 
     def model(self) -> tm.Autoencoder:
@@ -114,14 +113,3 @@ class ManyFeatures:
                 "init": "xavier_3d",
             },
         )
-
-
-def unless_diverged(
-    samples: Shaped[np.ndarray, " seeds"], values: Float[np.ndarray, "seeds *rest"]
-) -> Float[np.ndarray, " seeds"]:
-    """The samples, NaN for every seed with a value that is not finite.
-
-    Counts would pass over a diverged run in silence; a claim makes NaN inconclusive.
-    """
-    finite = np.isfinite(values).reshape(len(values), -1).all(axis=1)
-    return np.where(finite, np.asarray(samples, float), np.nan)

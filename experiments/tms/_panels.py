@@ -10,10 +10,11 @@ dimensions.
 from collections.abc import Callable, Sequence
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
+from experiments.tms._diverged import unless_diverged
 from toymodels.claims import AtLeast, AtMost, Claim, control, judge
 from toymodels.config import content_hash, from_json, to_json
 from toymodels.geometry import antipodal_pairs, gram, measure
@@ -45,11 +46,15 @@ class PanelSettings:
     scale: str
 
     def probability(self) -> Float[np.ndarray, " levels"]:
-        """P of each level, falling."""
+        """Probability p of each level, falling."""
         raise NotImplementedError
 
     def importance(self) -> Float[np.ndarray, " n"]:
-        """I_i, falling."""
+        """Importance I_i, falling."""
+        raise NotImplementedError
+
+    def title(self) -> str:
+        """Sizes and importance, above the panels."""
         raise NotImplementedError
 
     def linear_levels(self) -> Sequence[int]:
@@ -99,6 +104,25 @@ class PanelSettings:
         )
 
 
+class ListedLevels(PanelSettings):
+    """Settings with a list of probabilities and the importance decay^i."""
+
+    decay: float
+    densities: tuple[float, ...]
+
+    def probability(self) -> Float[np.ndarray, " levels"]:
+        """Probability p of each level, falling."""
+        return np.array(self.densities)
+
+    def importance(self) -> Float[np.ndarray, " n"]:
+        """Importance I_i, falling."""
+        return self.decay ** np.arange(self.n)
+
+    def title(self) -> str:
+        """Sizes and importance, above the panels."""
+        return f"{self.n} features in {self.d} dimensions, importance ${self.decay}^i$"
+
+
 def compute_panels(
     settings: PanelSettings, train: Callable[[tm.TrainSpec], tm.Run]
 ) -> Result:
@@ -126,13 +150,12 @@ def compute_panels(
 
 
 def plot_panels(
-    result: Result, *, title: str, shown: Sequence[int] | None = None
+    result: Result, *, shown: Sequence[int] | None = None
 ) -> dict[str, Figure | bytes]:
     """The stacked panels of the first seed, and loss and count of all seeds.
 
     Args:
         result: of `compute_panels`.
-        title: of the panels.
         shown: levels in panels of their own; all when None.
     """
     settings = from_json(result.meta["settings"])
@@ -153,7 +176,7 @@ def plot_panels(
     panels = gram_panels(
         np.asarray(gram(W)),
         titles=titles,
-        title=title,
+        title=settings.title(),
         caption=f"{settings.caption()} · first seed; {KEPT}; pair: cosine ≤ −0.98",
         bias=b,
         norms=np.asarray(geometry.norms),
@@ -264,20 +287,22 @@ def panel_claims(result: Result, experiment: str) -> list[Claim]:
     ]
 
 
-def kept(W: Float[np.ndarray, "*models d n"]) -> Int[np.ndarray, "*models"]:
-    """Number of represented features (‖W_i‖² ≥ 1/2)."""
-    return np.asarray(measure(W).represented).sum(axis=-1)
+def kept(W: Float[np.ndarray, "*models d n"]) -> Float[np.ndarray, "*models"]:
+    """Number of represented features (‖W_i‖² ≥ 1/2), NaN if diverged."""
+    return unless_diverged(np.asarray(measure(W).represented).sum(axis=-1), W)
 
 
-def misplaced(W: Float[np.ndarray, "seeds d n"]) -> Int[np.ndarray, " seeds"]:
+def misplaced(W: Float[np.ndarray, "seeds d n"]) -> Float[np.ndarray, " seeds"]:
     """How many features are kept without being among the first d, or the reverse."""
     represented = np.asarray(measure(W).represented)
     top = np.arange(W.shape[-1]) < W.shape[-2]
-    return (represented != top).sum(axis=-1)
+    return unless_diverged((represented != top).sum(axis=-1), W)
 
 
-def largest_fall(counts: Int[np.ndarray, "seeds levels"]) -> Int[np.ndarray, " seeds"]:
-    """The most that a count lies below that of an earlier level."""
+def largest_fall(
+    counts: Float[np.ndarray, "seeds levels"],
+) -> Float[np.ndarray, " seeds"]:
+    """The most that a count lies below that of an earlier level; NaN if one is NaN."""
     return (np.maximum.accumulate(counts, axis=1) - counts).max(axis=1)
 
 
@@ -288,4 +313,4 @@ def mean_interference(
     geometry = measure(W)
     represented = np.asarray(geometry.represented)
     total = np.where(represented, np.asarray(geometry.interference), 0.0).sum(axis=-1)
-    return total / np.maximum(represented.sum(axis=-1), 1)
+    return unless_diverged(total / np.maximum(represented.sum(axis=-1), 1), W)

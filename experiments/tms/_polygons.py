@@ -1,7 +1,7 @@
 """What the columns of a trained (2, n) matrix form: right angle, two digons, pentagon.
 
 Each measure looks at the represented features (‖W_i‖² ≥ 1/2) alone and gives a number
-that is outside every tolerance where their count is wrong.
+that is outside every tolerance where their count is wrong, NaN where the run diverged.
 
 Axis letters: n features, two hidden dimensions.
 """
@@ -14,6 +14,8 @@ from toymodels.geometry import angular_gaps, cosines, is_represented
 
 def right_angle_error(W: Float[np.ndarray, "2 n"]) -> float:
     """Degrees between 90° and the angle of two features; 90 if there are not two."""
+    if not np.isfinite(W).all():
+        return np.nan
     kept = _represented(W)
     if kept.shape[1] != 2:
         return 90.0
@@ -23,6 +25,8 @@ def right_angle_error(W: Float[np.ndarray, "2 n"]) -> float:
 
 def antipodal_cosine(W: Float[np.ndarray, "2 n"]) -> float:
     """Smaller |cos| within two antipodal pairs; 0 if there are not exactly two."""
+    if not np.isfinite(W).all():
+        return np.nan
     kept = _represented(W)
     if kept.shape[1] != 4:
         return 0.0
@@ -35,6 +39,8 @@ def antipodal_cosine(W: Float[np.ndarray, "2 n"]) -> float:
 
 def pentagon_error(W: Float[np.ndarray, "2 n"]) -> float:
     """Largest deviation of the gaps of five features from 72°; 180 if not five."""
+    if not np.isfinite(W).all():
+        return np.nan
     kept = _represented(W)
     if kept.shape[1] != 5:
         return 180.0

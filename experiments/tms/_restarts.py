@@ -6,8 +6,14 @@ groups of k successive ones. The best of each group is one sample of a claim.
 Axis letters: `groups`, `members` settings of the sweep.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float, Int
+
+from toymodels.config import content_hash
+from toymodels.plotting import caption_line
 
 
 def best_of_groups(
@@ -28,3 +34,27 @@ def best_of_groups(
     within = finite.reshape(seeds // restarts, restarts, members).argmin(axis=1)
     seed = np.arange(0, seeds, restarts)[:, None] + within
     return seed * members + np.arange(members)
+
+
+def restart_caption(settings: Any, others: Mapping[str, Any] | None = None) -> str:
+    """What a reader needs to make a figure of restarts again.
+
+    Args:
+        settings: of an experiment with `groups` of `restarts`, trained with the
+            optimiser "tms", the summed error and the initial weights "xavier_2d".
+        others: what else to say, at the end.
+    """
+    return caption_line(
+        loss="sum",
+        exponent=2.0,
+        optimiser="tms",
+        scale=settings.scale,
+        fingerprint=content_hash(settings),
+        others={
+            "seeds": f"{settings.groups} groups, best of {settings.restarts} in each",
+            "batch": settings.batch,
+            "steps": f"{settings.steps:,}",
+            "init": "xavier_2d",
+            **(others or {}),
+        },
+    )

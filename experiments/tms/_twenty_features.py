@@ -9,15 +9,12 @@ Axis letters: `levels` of p (members of the ensemble), `seeds`, n features.
 
 from typing import Self
 
-import numpy as np
-from jaxtyping import Float
-
-from experiments.tms._panels import PanelSettings
+from experiments.tms._panels import ListedLevels
 from toymodels.config import check_choice, settings
 
 
 @settings
-class TwentyFeatures(PanelSettings):
+class TwentyFeatures(ListedLevels):
     """Settings of the ensemble; each experiment has a class of its own."""
 
     n: int = 20
@@ -25,7 +22,7 @@ class TwentyFeatures(PanelSettings):
     decay: float = 0.7  # importance 0.7^i
     densities: tuple[float, ...] = (1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001)
     seeds: int = 10  # with fewer, one odd seed decides an interval
-    linear_seeds: int = 3  # the linear model has no local minima
+    linear_seeds: int = 5  # samples of two claims, and the fewest that count
     steps: int = 10_000
     batch: int = 1024  # as in the notebook
     evaluation: int = 2**17  # samples for the final loss; p = 0.001 needs many
@@ -36,17 +33,12 @@ class TwentyFeatures(PanelSettings):
     def preset(cls, scale: str) -> Self:
         """The settings of a scale."""
         presets = {
-            "smoke": {"seeds": 3, "steps": 300, "batch": 128, "evaluation": 4096},
+            "smoke": {
+                "seeds": 3, "linear_seeds": 3, "steps": 300, "batch": 128,
+                "evaluation": 4096,
+            },
             "laptop": {},
-            "paper": {"seeds": 20, "linear_seeds": 5, "steps": 50_000},
-        }
+            "paper": {"seeds": 20, "steps": 50_000},
+        }  # fmt: skip
         check_choice("scale", scale, presets)
         return cls(scale=scale, **presets[scale])
-
-    def probability(self) -> Float[np.ndarray, " levels"]:
-        """P of each level, falling."""
-        return np.array(self.densities)
-
-    def importance(self) -> Float[np.ndarray, " n"]:
-        """I_i, falling."""
-        return self.decay ** np.arange(self.n)

@@ -34,6 +34,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
+from experiments.tms._diverged import unless_diverged
 from experiments.tms._jumps import (
     DROP,
     FEATURES,
@@ -43,9 +44,9 @@ from experiments.tms._jumps import (
     jump_windows,
     jumping,
     on_level,
-    rank_correlation,
+    rank_correlations,
 )
-from experiments.tms._many_features import BAND, ManyFeatures, unless_diverged
+from experiments.tms._many_features import BAND, ManyFeatures
 from toymodels.claims import AtLeast, Claim, control, judge
 from toymodels.config import from_json, settings, to_json
 from toymodels.geometry import feature_dimensionality, is_represented
@@ -215,11 +216,11 @@ def claims(result: Result) -> list[Claim]:
             statement="the more features jump in a window, the more the loss falls",
             statistic="rank correlation over the windows after the first",
             expected="jumps of D_i coincide with drops of the loss",
-            samples=rank_correlation(jumps, fall),
+            samples=rank_correlations(jumps, fall),
             test=together,
             controls=(
                 control(
-                    "windows shuffled", rank_correlation(jumps, shuffled), together
+                    "windows shuffled", rank_correlations(jumps, shuffled), together
                 ),
             ),
             **common,

@@ -30,6 +30,7 @@ from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.tms._quadrature import expected_loss
+from experiments.tms._restarts import best_of_groups
 from toymodels.claims import AtMost, Claim, Within, control, judge
 from toymodels.config import check_choice, content_hash, from_json, settings, to_json
 from toymodels.plotting import (
@@ -292,11 +293,7 @@ def _best(
     groups: int,
 ) -> Float[np.ndarray, "groups levels 2"]:
     """The end point of lowest loss of each group and level."""
-    starts, levels = losses.shape
-    losses = losses.reshape(groups, starts // groups, levels)
-    place = np.argmin(losses, axis=1)[:, None, :, None]
-    ends = ends.reshape(groups, starts // groups, levels, 2)
-    return np.take_along_axis(ends, place, axis=1)[:, 0]
+    return ends.reshape(-1, 2)[best_of_groups(losses, len(losses) // groups)]
 
 
 def _folded(W: Float[np.ndarray, "*runs 2"]) -> Float[np.ndarray, "*runs 2"]:

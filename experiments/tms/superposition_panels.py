@@ -23,7 +23,7 @@ import toymodels as tm
 from experiments.tms._panels import compute_panels, panel_claims, plot_panels
 from experiments.tms._twenty_features import TwentyFeatures
 from toymodels.claims import Claim
-from toymodels.config import from_json, settings
+from toymodels.config import settings
 from toymodels.result import Result
 
 ID = "TMS-3"
@@ -44,12 +44,7 @@ def compute(
 
 def plot(result: Result) -> dict[str, Figure | bytes]:
     """Seven densities and the linear model; loss and count over the levels."""
-    settings = from_json(result.meta["settings"])
-    return plot_panels(
-        result,
-        title=f"{settings.n} features in {settings.d} dimensions, "
-        rf"importance ${settings.decay}^i$",
-    )
+    return plot_panels(result)
 
 
 def claims(result: Result) -> list[Claim]:

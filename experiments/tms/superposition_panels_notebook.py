@@ -50,7 +50,7 @@ class NotebookSuperpositionPanels(PanelSettings):
     least: float = 0.01  # importance falls from 1 to this, geometrically
     levels: int = 10  # p from 1 to 0.05, geometrically; the notebook has 20
     seeds: int = 6  # up to 5, an interval is the whole range of the seeds
-    linear_seeds: int = 3  # the linear model has no local minima
+    linear_seeds: int = 5  # samples of two claims, and the fewest that count
     steps: int = 10_000
     batch: int = 128  # the notebook has 1,024, at eight times the cost
     evaluation: int = 2**14  # samples for the final loss
@@ -65,25 +65,31 @@ class NotebookSuperpositionPanels(PanelSettings):
                 "n": 25,
                 "d": 5,
                 "seeds": 3,
+                "linear_seeds": 3,
                 "steps": 200,
                 "batch": 32,
                 "evaluation": 4096,
             },
             "laptop": {},
             "paper": {
-                "levels": 20, "seeds": 10, "linear_seeds": 5, "batch": 1024,
+                "levels": 20, "seeds": 10, "batch": 1024,
             },
         }  # fmt: skip
         check_choice("scale", scale, presets)
         return cls(scale=scale, **presets[scale])
 
     def probability(self) -> Float[np.ndarray, " levels"]:
-        """P of each level, falling."""
+        """Probability p of each level, falling."""
         return 20.0 ** -np.linspace(0.0, 1.0, self.levels)
 
     def importance(self) -> Float[np.ndarray, " n"]:
-        """I_i, falling."""
+        """Importance I_i, falling."""
         return self.least ** np.linspace(0.0, 1.0, self.n)
+
+    def title(self) -> str:
+        """Sizes and importance, above the panels."""
+        sizes = f"{self.n} features in {self.d} dimensions"
+        return f"{sizes}, importance from 1 to {self.least:g}"
 
     def linear_levels(self) -> tuple[int, ...]:
         """Some of the levels, the first and the last among them."""
@@ -101,12 +107,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
     """Seven levels and the linear model; loss and count over all levels."""
     settings = from_json(result.meta["settings"])
     shown = np.linspace(0, settings.levels - 1, 7).round().astype(int)
-    return plot_panels(
-        result,
-        title=f"{settings.n} features in {settings.d} dimensions, "
-        rf"importance from 1 to {settings.least:g}",
-        shown=shown.tolist(),
-    )
+    return plot_panels(result, shown=shown.tolist())
 
 
 def claims(result: Result) -> list[Claim]:
