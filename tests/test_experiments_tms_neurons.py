@@ -7,7 +7,12 @@ import numpy as np
 import pytest
 
 import toymodels as tm
-from experiments.tms import absolute_value, asymmetric_motif, privileged_basis
+from experiments.tms import (
+    absolute_value,
+    absolute_value_sparsity,
+    asymmetric_motif,
+    privileged_basis,
+)
 from experiments.tms._motif import find_motif, reads_and_writes
 from experiments.tms._neurons import (
     features_of_neurons,
@@ -18,10 +23,11 @@ from experiments.tms._neurons import (
 from experiments.tms.absolute_value_sparsity import (
     importance_and_purity,
     polysemantic_share,
-    rank_correlation,
+    shuffled_levels,
 )
 from toymodels.config import to_json
 from toymodels.result import Result
+from toymodels.stats import rank_correlation
 
 # Ten features as the ten pairs of five neurons.
 PAIRS = np.zeros((5, 10))
@@ -63,6 +69,7 @@ def privileged_result(dense, sparse, plain):
         arrays={
             "W": np.stack([np.stack([dense, sparse])] * 5),
             "W_plain": np.stack([np.stack([plain, plain])] * 5),
+            "W_linear": np.stack([np.stack([plain, plain])] * 5),
             "W_rotated": np.stack([rotated] * 5),
         },
         meta={"settings": to_json(settings)},
@@ -80,6 +87,29 @@ def test_ideal_neurons_support_the_claims_and_rotated_ones_do_not():
     assert claims[0].verdict == "inconclusive"
 
 
+def test_a_diverged_group_leaves_the_neurons_undecided():
+    mixed = random_rotation(5, 2) @ DEDICATED
+    result = privileged_result(DEDICATED, PAIRS, mixed)
+    W = result["W"].copy()
+    W[1] = np.nan
+    claims = privileged_basis.claims(Result({**result.arrays, "W": W}, result.meta))
+    assert [claim.verdict for claim in claims] == ["inconclusive"] * 2
+    W1, W2 = np.concatenate([np.eye(3), -np.eye(3)]), np.abs(np.eye(3, 6))
+    W2[:, 3:] = np.eye(3)
+    arrays = {"W1": np.stack([W1] * 5), "W2": np.stack([W2] * 5)}
+    for name in ("_identity", "_linear", "_initial"):
+        arrays |= {f"W1{name}": np.ones((5, 6, 3)), f"W2{name}": np.zeros((5, 3, 6))}
+    settings = absolute_value.AbsoluteValue.preset("smoke")
+    result = Result(arrays=arrays, meta={"settings": to_json(settings)})
+    judged = absolute_value.claims(result)
+    assert [claim.verdict for claim in judged] == ["supported"] * 2
+    for name in ("W1", "W2"):
+        spoilt = arrays[name].copy()
+        spoilt[4] = np.nan
+        judged = absolute_value.claims(Result({**arrays, name: spoilt}, result.meta))
+        assert [claim.verdict for claim in judged] == ["inconclusive"] * 2
+
+
 def test_sign_pairs():
     W1 = np.concatenate([np.eye(3), -np.eye(3)])
     W2 = np.abs(W1).T
@@ -92,7 +122,7 @@ def test_sign_pairs():
     shared = W1 + 0.2 * np.roll(W1, 1, axis=1)
     assert absolute_value.has_sign_pairs(shared, W2)
     assert absolute_value.largest_other(shared, W2) == pytest.approx(0.2)
-    # A neuron that writes nothing has no sign to speak of, one that subtracts is no |x|.
+    # A neuron that writes nothing has no sign to speak of, one that subtracts no |x|.
     W2[0, 3] = -1.0
     assert not absolute_value.has_sign_pairs(W1, W2)
     W2[0, 3] = 0.01
@@ -118,7 +148,52 @@ def test_shares_and_purities():
     importance = np.array([1.0, 0.9, 0.5, 0.4])
     assert importance_and_purity(W, importance) > 0.7
     assert importance_and_purity(W, importance[::-1]) < 0
-    assert rank_correlation(np.arange(4.0), np.ones(4)) == 0
+    diverged = np.stack([DEDICATED, np.full((5, 10), np.nan)])
+    np.testing.assert_array_equal(polysemantic_share(diverged), [0.0, np.nan])
+    assert np.isnan(importance_and_purity(np.full((4, 4), np.nan), importance))
+
+
+def test_shuffled_levels_keep_no_level_in_place_and_are_no_rise():
+    shares = np.tile(np.linspace(0.1, 0.9, 5), (200, 1))
+    found = shuffled_levels(shares, 0)
+    np.testing.assert_array_equal(np.sort(found, axis=1), shares)
+    assert not (found == shares).any()
+    assert max(rank_correlation(a, b) for a, b in zip(found, shares, strict=True)) < 0.8
+    np.testing.assert_array_equal(found, shuffled_levels(shares, 0))
+    assert (found != shuffled_levels(shares, 1)).any()
+
+
+def sparsity_result(shares):
+    """Seeds in which so many of ten neurons serve two features, level by level."""
+    settings = absolute_value_sparsity.AbsoluteValueSparsity.preset("smoke")
+    one, two = np.eye(10, 20), np.eye(10, 20) + np.eye(10, 20, k=10)
+    rows = np.arange(10)[:, None] < np.asarray(shares)[:, None, None]
+    W = np.tile(np.where(rows, two, one), (5, 1, 1, 1))
+    loss = np.full(W.shape[:2], 0.5)
+    return Result(
+        arrays={
+            "p": np.asarray(settings.probability),
+            "importance": settings.importance(),
+            "W1": W,
+            "W1_linear": np.ones_like(W),
+            "W1_initial": np.roll(W, 1, axis=-1),
+            "loss": loss,
+            "loss_linear": 2 * loss,
+        },
+        meta={"settings": to_json(settings)},
+    )
+
+
+def test_a_rise_of_sharing_is_told_from_its_shuffle_and_from_no_rise():
+    rising = sparsity_result([0, 2, 4, 6, 8])
+    sharing, _, nonlinear = absolute_value_sparsity.claims(rising)
+    assert (sharing.verdict, nonlinear.verdict) == ("supported", "supported")
+    flat = absolute_value_sparsity.claims(sparsity_result([4, 4, 4, 4, 4]))[0]
+    assert flat.verdict == "not supported"
+    W1 = rising["W1"].copy()
+    W1[2, 3] = np.nan
+    spoilt = Result({**rising.arrays, "W1": W1}, rising.meta)
+    assert absolute_value_sparsity.claims(spoilt)[0].verdict == "inconclusive"
 
 
 def motif_weights(ratio=4.0, inhibit=-2.0):
@@ -151,21 +226,30 @@ def test_what_is_no_motif(ratio, inhibit):
     assert find_motif(*motif_weights(ratio, inhibit)) is None
 
 
-def test_an_existence_claim_needs_one_and_its_controls_none():
-    def claim(sparse, dense):
-        arrays = {
-            "rise": np.zeros((3, 4, 2)),
-            "low": np.ones((3, 4, 2), bool),
-            "initial": np.zeros((3, 4, 2), bool),
-        }
-        arrays["rise"][0, 0] = sparse, dense
-        settings = asymmetric_motif.AsymmetricMotif.preset("smoke")
-        result = Result(arrays=arrays, meta={"settings": to_json(settings)})
-        return asymmetric_motif.claims(result)[0].verdict
+def motif_claim(sparse=0.0, dense=0.0, linear=0.0, initial=False, diverged=0):
+    """Five groups of four fits, of which the first of a group has this rise."""
+    arrays = {}
+    for name in ("", "_linear"):
+        arrays[f"rise{name}"] = np.zeros((5, 4, 2))
+        arrays[f"low{name}"] = np.ones((5, 4, 2), bool)
+    arrays["rise"][:, 0, 0], arrays["rise"][:, 0, 1] = sparse, dense
+    arrays["rise_linear"][:, 0, 0] = linear
+    arrays["initial"] = np.full((5, 4, 2), initial)
+    arrays["low"][:diverged] = False
+    settings = asymmetric_motif.AsymmetricMotif.preset("smoke")
+    result = Result(arrays=arrays, meta={"settings": to_json(settings)})
+    return asymmetric_motif.claims(result)[0]
 
-    assert claim(0.1, 0.0) == "supported"
-    assert claim(0.0, 0.0) == "not supported"
-    assert claim(0.1, 0.1) == "inconclusive"
+
+def test_an_existence_claim_needs_one_fit_a_group_and_its_controls_none():
+    found = motif_claim(sparse=0.1)
+    assert (found.verdict, found.seeds) == ("supported", 5)
+    assert motif_claim().verdict == "not supported"
+    assert motif_claim(sparse=np.array([0.1, 0, 0, 0, 0])).verdict != "supported"
+    assert motif_claim(sparse=0.1, dense=0.1).verdict == "inconclusive"
+    assert motif_claim(sparse=0.1, linear=0.1).verdict == "inconclusive"
+    assert motif_claim(sparse=0.1, initial=True).verdict == "inconclusive"
+    assert motif_claim(sparse=0.1, diverged=1).verdict == "inconclusive"
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ feature has one positive and one negative neuron of its own, and every other wei
 the encoder is below 0.05. A neuron counts if it adds what it reads to the output
 (decoder weight ≥ 0.5 where |x| needs 1). That was added on calibration seed 1: with the
 target x, neurons of negative sign are empty or subtract, and yet they have a sign.
-Controls: the target x instead of |x|, and initial weights.
+Controls: the target x instead of |x|, the linear model, and initial weights.
 
 One sample of a claim is a group of restarts, of which the lowest loss counts. Run time
 at laptop scale: about 5 s on two cores.
@@ -26,11 +26,12 @@ from jaxtyping import Bool, Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
+from experiments.tms._diverged import unless_diverged
 from experiments.tms._neurons import features_of_neurons
-from experiments.tms._restarts import best_of_groups
-from toymodels.claims import AtMost, Claim, IsTrue, control, judge
-from toymodels.config import check_choice, content_hash, from_json, settings, to_json
-from toymodels.plotting import caption_line, neuron_stacks
+from experiments.tms._restarts import best_of_groups, restart_caption
+from toymodels.claims import AtMost, Claim, Control, IsTrue, control, judge
+from toymodels.config import check_choice, from_json, settings, to_json
+from toymodels.plotting import neuron_stacks
 from toymodels.result import Result
 
 ID = "TMS-21"
@@ -47,6 +48,7 @@ class AbsoluteValue:
     probability: float = 1.0  # a guess; the source shows the dense case
     groups: int = 5  # independent samples of every claim
     restarts: int = 8  # a guess
+    linear_restarts: int = 8  # it has no local minima
     steps: int = 10_000
     batch: int = 1024
     seed: int = 0
@@ -56,23 +58,43 @@ class AbsoluteValue:
     def preset(cls, scale: str) -> "AbsoluteValue":
         """The settings of a scale."""
         presets = {
-            "smoke": {"groups": 3, "restarts": 2, "steps": 300, "batch": 128},
+            "smoke": {
+                "groups": 3, "restarts": 2, "linear_restarts": 1, "steps": 300,
+                "batch": 128,
+            },
             "laptop": {},
             "paper": {"groups": 10, "restarts": 32, "steps": 30_000},
-        }
+        }  # fmt: skip
         check_choice("scale", scale, presets)
         return cls(scale=scale, **presets[scale])
 
-    def spec(self, target: str) -> tm.TrainSpec:
-        """The ensemble for one target."""
+    def specs(self) -> dict[str, tuple[tm.TrainSpec, int]]:
+        """By the end of its arrays' names: each ensemble and its restarts."""
+        model = tm.ComputationModel(n=self.n, neurons=self.neurons)
+        linear = model.linear_control()
+        return {
+            "": (self._spec(model, "abs", self.restarts), self.restarts),
+            "_identity": (
+                self._spec(model, "identity", self.restarts),
+                self.restarts,
+            ),
+            "_linear": (
+                self._spec(linear, "abs", self.linear_restarts),
+                self.linear_restarts,
+            ),
+        }
+
+    def _spec(
+        self, model: tm.ComputationModel, target: str, restarts: int
+    ) -> tm.TrainSpec:
         return tm.TrainSpec(
-            model=tm.ComputationModel(n=self.n, neurons=self.neurons),
+            model=model,
             features=tm.IndependentFeatures(
                 n=self.n, probability=self.probability, values="signed"
             ),
             objective=tm.Objective(target=target),
             optimiser=tm.preset("tms").optimiser,
-            seeds=self.groups * self.restarts,
+            seeds=self.groups * restarts,
             steps=self.steps,
             batch=self.batch,
             snapshots=(0,),
@@ -81,12 +103,12 @@ class AbsoluteValue:
 
 
 def compute(settings: AbsoluteValue, train: Callable[[tm.TrainSpec], tm.Run]) -> Result:
-    """Train for |x| and, as a control, for x."""
+    """Train for |x| and, as controls, for x and without the ReLUs."""
     arrays = {}
-    for name, target in (("", "abs"), ("_identity", "identity")):
-        run = train(settings.spec(target))
+    for name, (spec, restarts) in settings.specs().items():
+        run = train(spec)
         loss = run.by_seed(run.final_loss())
-        best = best_of_groups(loss, settings.restarts)[:, 0]
+        best = best_of_groups(loss, restarts)[:, 0]
         arrays[f"W1{name}"], arrays[f"W2{name}"] = scaled(
             run.params["W1"][best], run.params["W2"][best]
         )
@@ -156,18 +178,10 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
                 for g, loss in enumerate(result["loss"])
             ],
             title=f"{TITLE} (n = {settings.n}, {settings.neurons} neurons)",
-            caption=caption_line(
-                loss="sum",
-                exponent=2.0,
-                optimiser="tms",
-                scale=settings.scale,
-                fingerprint=content_hash(settings),
-                others={
+            caption=restart_caption(
+                settings,
+                {
                     "p": settings.probability,
-                    "seeds": f"{settings.groups} groups, best of {settings.restarts}",
-                    "batch": settings.batch,
-                    "steps": f"{settings.steps:,}",
-                    "init": "xavier_2d",
                     "each neuron scaled": "largest encoder weight ±1",
                 },
             ),
@@ -181,14 +195,17 @@ def claims(result: Result) -> list[Claim]:
     settings = from_json(result.meta["settings"])
     common = {"experiment": ID, "source": SOURCE, "scale": settings.scale}
 
-    def fits(name: str) -> zip:
-        return zip(result[f"W1{name}"], result[f"W2{name}"], strict=True)
+    def over_groups(measure: Callable[..., float], name: str = "") -> np.ndarray:
+        W1, W2 = result[f"W1{name}"], result[f"W2{name}"]
+        samples = np.array([measure(*fit) for fit in zip(W1, W2, strict=True)])
+        return unless_diverged(samples, W1, W2)
 
-    def pairs(name: str) -> np.ndarray:
-        return np.array([has_sign_pairs(*fit) for fit in fits(name)])
-
-    def others(name: str) -> np.ndarray:
-        return np.array([largest_other(*fit) for fit in fits(name)])
+    def controls(measure: Callable[..., float], test: IsTrue | AtMost) -> list[Control]:
+        return [
+            control("target x", over_groups(measure, "_identity"), test),
+            control("linear model", over_groups(measure, "_linear"), test),
+            control("initial weights", over_groups(measure, "_initial"), test),
+        ]
 
     return [
         judge(
@@ -196,12 +213,9 @@ def claims(result: Result) -> list[Claim]:
             statement="each feature has a positive and a negative neuron of its own",
             statistic="share of groups whose best fit has exactly these six neurons",
             expected=1.0,
-            samples=pairs(""),
+            samples=over_groups(has_sign_pairs),
             test=IsTrue(0.8),
-            controls=(
-                control("target x", pairs("_identity"), IsTrue(0.8)),
-                control("initial weights", pairs("_initial"), IsTrue(0.8)),
-            ),
+            controls=controls(has_sign_pairs, IsTrue(0.8)),
             **common,
         ),
         judge(
@@ -209,12 +223,9 @@ def claims(result: Result) -> list[Claim]:
             statement="no neuron is shared: all other encoder weights vanish",
             statistic="largest other encoder weight, in units of the neuron's own",
             expected=0.0,
-            samples=others(""),
+            samples=over_groups(largest_other),
             test=AtMost(0.05),
-            controls=(
-                control("target x", others("_identity"), AtMost(0.05)),
-                control("initial weights", others("_initial"), AtMost(0.05)),
-            ),
+            controls=controls(largest_other, AtMost(0.05)),
             **common,
         ),
     ]

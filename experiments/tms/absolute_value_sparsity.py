@@ -8,8 +8,10 @@ go from monosemantic over mixed to polysemantic; the important features stay cle
 Claims, with thresholds fixed before the runs: the share of polysemantic neurons rises
 with sparsity (rank correlation with 1/p of at least 0.8); at the middle p the purity of
 the neuron that serves a feature best correlates with the feature's importance (rank
-correlation above 0 over the features served). Controls: the linear model, which cannot
-beat the mean predictor (its loss is measured), and the purity of initial weights.
+correlation above 0 over the features served). Controls: the trained shares with their
+levels shuffled; the linear model, which cannot beat the mean predictor (its loss is
+measured); and the purity of initial weights. Initial weights are the same at every
+level, so their shares could not rise and are no control of the first claim.
 
 One sample of a claim is one seed. Run time at laptop scale: about 30 s on two cores.
 
@@ -24,6 +26,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
+from experiments.tms._diverged import unless_diverged
 from experiments.tms._neurons import (
     SMALLEST,
     features_of_neurons,
@@ -33,7 +36,7 @@ from toymodels.claims import AtLeast, AtMost, Claim, control, judge
 from toymodels.config import check_choice, content_hash, from_json, settings, to_json
 from toymodels.plotting import caption_line, neuron_stacks, over_seeds, small_multiples
 from toymodels.result import Result
-from toymodels.stats import spearman
+from toymodels.stats import rank_correlation
 
 ID = "TMS-22"
 TITLE = "Absolute value of many features: neurons shared as inputs become sparse"
@@ -104,6 +107,7 @@ def compute(
             "p": p,
             "importance": settings.importance(),
             "W1": run.by_seed(run.params["W1"]),
+            "W1_linear": linear.by_seed(linear.params["W1"]),
             "W1_initial": run.by_seed(run.snapshots.params["W1"][0]),
             "loss": run.by_seed(run.final_loss()) / mean_predictor,
             "loss_linear": linear.by_seed(linear.final_loss()) / mean_predictor,
@@ -115,20 +119,42 @@ def compute(
 def polysemantic_share(
     W1: Float[np.ndarray, "*models neurons n"],
 ) -> Float[np.ndarray, "*models"]:
-    """Share of the living neurons that serve two features or more."""
+    """Share of the living neurons that serve two features or more, NaN if diverged."""
     served = features_of_neurons(W1)
     living = (served > 0).sum(axis=-1)
-    return (served > 1).sum(axis=-1) / np.maximum(living, 1)
+    return unless_diverged((served > 1).sum(axis=-1) / np.maximum(living, 1), W1)
 
 
 def importance_and_purity(
     W1: Float[np.ndarray, "neurons n"], importance: Float[np.ndarray, " n"]
 ) -> float:
-    """Rank correlation of a feature's importance and the purity of its best neuron."""
+    """Rank correlation of a feature's importance and the purity of its best neuron.
+
+    NaN if the model diverged.
+    """
+    if not np.isfinite(W1).all():
+        return np.nan
     size = np.abs(W1)
     served = size.max(axis=0) >= SMALLEST
     best = purity(W1)[size.argmax(axis=0)]
     return rank_correlation(importance[served], best[served])
+
+
+def shuffled_levels(
+    shares: Float[np.ndarray, "seeds levels"], seed: int
+) -> Float[np.ndarray, "seeds levels"]:
+    """The shares of each seed in another order, in which no level keeps its place.
+
+    A shuffle that moves two neighbours only would leave a rise a rise.
+    """
+    rng, levels = np.random.default_rng(seed), np.arange(shares.shape[1])
+    out = np.empty_like(shares)
+    for row, share in zip(out, shares, strict=True):
+        order = rng.permutation(levels)
+        while (order == levels).any():
+            order = rng.permutation(levels)
+        row[:] = share[order]
+    return out
 
 
 def plot(result: Result) -> dict[str, Figure | bytes]:
@@ -186,9 +212,11 @@ def claims(result: Result) -> list[Claim]:
     p, importance, k = result["p"], result["importance"], settings.middle
     common = {"experiment": ID, "source": SOURCE, "scale": settings.scale}
 
-    def rise(name: str) -> np.ndarray:
-        shares = polysemantic_share(result[name])
+    def rise(shares: np.ndarray) -> np.ndarray:
         return np.array([rank_correlation(1 / p, share) for share in shares])
+
+    shares = polysemantic_share(result["W1"])
+    shuffled = shuffled_levels(shares, settings.seed)
 
     def cleaner(name: str) -> np.ndarray:
         return np.array([importance_and_purity(W[k], importance) for W in result[name]])
@@ -199,9 +227,16 @@ def claims(result: Result) -> list[Claim]:
             statement="the sparser the inputs, the more neurons serve several features",
             statistic="rank correlation of 1/p and the share of polysemantic neurons",
             expected="non-decreasing",
-            samples=rise("W1"),
+            samples=rise(shares),
             test=AtLeast(0.8),
-            controls=(control("initial weights", rise("W1_initial"), AtLeast(0.8)),),
+            controls=(
+                control("levels shuffled", rise(shuffled), AtLeast(0.8)),
+                control(
+                    "linear model",
+                    rise(polysemantic_share(result["W1_linear"])),
+                    AtLeast(0.8),
+                ),
+            ),
             **common,
         ),
         judge(
@@ -230,10 +265,3 @@ def claims(result: Result) -> list[Claim]:
             **common,
         ),
     ]
-
-
-def rank_correlation(
-    x: Float[np.ndarray, " values"], y: Float[np.ndarray, " values"]
-) -> float:
-    """Rank correlation; 0 where one of the two does not vary."""
-    return 0.0 if np.ptp(x) == 0 or np.ptp(y) == 0 else spearman(x, y)[0]

@@ -16,8 +16,8 @@ Claims, with thresholds fixed before the runs: at p = 1 all five neurons are
 monosemantic; at p = 0.04 at least 8 of 10 features are pairs of neurons. A neuron
 serves the features that make it fire, so positive weights count (magnitudes did until
 calibration seed 1 showed what negative ones do: they inhibit). Controls: the
-model without a ReLU on the hidden layer, whose basis means nothing, and the trained
-weights after a random rotation of the hidden space.
+model without a ReLU on the hidden layer and the linear model, in which the basis means
+nothing, and the trained weights after a random rotation of the hidden space.
 
 One sample of a claim is a group of restarts, of which the lowest loss counts. Run time
 at laptop scale: about 60 s on two cores.
@@ -25,6 +25,7 @@ at laptop scale: about 60 s on two cores.
 Axis letters: `groups` of restarts, `levels` of p, `neurons` = d, n features.
 """
 
+import dataclasses
 from collections.abc import Callable
 
 import numpy as np
@@ -32,15 +33,16 @@ from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
 import toymodels as tm
+from experiments.tms._diverged import unless_diverged
 from experiments.tms._neurons import (
     features_of_neurons,
     neurons_of_features,
     random_rotation,
 )
-from experiments.tms._restarts import best_of_groups
+from experiments.tms._restarts import best_of_groups, restart_caption
 from toymodels.claims import AtLeast, Claim, control, judge
-from toymodels.config import check_choice, content_hash, from_json, settings, to_json
-from toymodels.plotting import caption_line, neuron_stacks, over_seeds, small_multiples
+from toymodels.config import check_choice, from_json, settings, to_json
+from toymodels.plotting import neuron_stacks, over_seeds, small_multiples
 from toymodels.result import Result
 
 ID = "TMS-20"
@@ -58,7 +60,7 @@ class PrivilegedBasis:
     probability: tuple[float, ...] = (1.0, 0.3, 0.15, 0.08, 0.04)  # the source's bands
     groups: int = 5  # independent samples of every claim
     restarts: int = 64  # a guess for small runs; the source keeps the best of 1,000
-    control_restarts: int = 8  # without the hidden ReLU local minima are rare
+    control_restarts: int = 8  # of models without a hidden ReLU: few local minima
     steps: int = 10_000
     batch: int = 128  # a guess: 320 seeds at once fit the budget
     seed: int = 0
@@ -79,13 +81,23 @@ class PrivilegedBasis:
         check_choice("scale", scale, presets)
         return cls(scale=scale, **presets[scale])
 
-    def spec(self, hidden_activation: str, restarts: int) -> tm.TrainSpec:
+    def models(self) -> dict[str, tuple[tm.Autoencoder, int]]:
+        """By the end of its arrays' names: each model and its restarts."""
+        model = tm.Autoencoder(n=self.n, d=self.d)
+        return {
+            "": (
+                dataclasses.replace(model, hidden_activation="relu"),
+                self.restarts,
+            ),
+            "_plain": (model, self.control_restarts),
+            "_linear": (model.linear_control(), self.control_restarts),
+        }
+
+    def spec(self, model: tm.Autoencoder, restarts: int) -> tm.TrainSpec:
         """The ensemble over levels and restarts."""
         p = np.asarray(self.probability)
         return tm.TrainSpec(
-            model=tm.Autoencoder(
-                n=self.n, d=self.d, hidden_activation=hidden_activation
-            ),
+            model=model,
             features=tm.IndependentFeatures(n=self.n, probability=p[:, None]),
             importance=self.decay ** np.arange(self.n),
             optimiser=tm.preset("tms").optimiser,
@@ -99,13 +111,10 @@ class PrivilegedBasis:
 def compute(
     settings: PrivilegedBasis, train: Callable[[tm.TrainSpec], tm.Run]
 ) -> Result:
-    """Train with and without the hidden ReLU; keep the best of each group."""
+    """Train with and without the ReLUs; keep the best of each group."""
     arrays = {"p": np.asarray(settings.probability)}
-    for name, hidden, restarts in (
-        ("", "relu", settings.restarts),
-        ("_plain", "identity", settings.control_restarts),
-    ):
-        run = train(settings.spec(hidden, restarts))
+    for name, (model, restarts) in settings.models().items():
+        run = train(settings.spec(model, restarts))
         loss = run.by_seed(run.final_loss())
         best = best_of_groups(loss, restarts)
         arrays[f"W{name}"] = run.params["W"][best]
@@ -126,22 +135,22 @@ def neurons(W: Float[np.ndarray, "*models d n"]) -> Int[np.ndarray, "*models n"]
     return neurons_of_features(np.maximum(W, 0))
 
 
+def monosemantic(
+    W: Float[np.ndarray, "*models d n"],
+) -> Float[np.ndarray, "*models"]:
+    """Number of neurons that one feature alone makes fire, NaN if diverged."""
+    return unless_diverged((features(W) == 1).sum(axis=-1), W)
+
+
+def pairs(W: Float[np.ndarray, "*models d n"]) -> Float[np.ndarray, "*models"]:
+    """Number of features that make two neurons fire, NaN if diverged."""
+    return unless_diverged((neurons(W) == 2).sum(axis=-1), W)
+
+
 def plot(result: Result) -> dict[str, Figure | bytes]:
     """The neurons of the first group, and what they serve over the sparsity."""
     settings = from_json(result.meta["settings"])
-    caption = caption_line(
-        loss="sum",
-        exponent=2.0,
-        optimiser="tms",
-        scale=settings.scale,
-        fingerprint=content_hash(settings),
-        others={
-            "seeds": f"{settings.groups} groups, best of {settings.restarts} in each",
-            "batch": settings.batch,
-            "steps": f"{settings.steps:,}",
-            "init": "xavier_2d",
-        },
-    )
+    caption = restart_caption(settings)
     W, p = result["W"], result["p"]
     served = features(W[0])
     stacks = neuron_stacks(
@@ -152,20 +161,19 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
         caption=f"{caption} · group 1 of {settings.groups}",
         ylabel="weights $W_{ji}$ of a neuron",
     )
-    mono = (features(W) == 1).sum(axis=-1)
-    plain = (features(result["W_plain"]) == 1).sum(axis=-1)
-    pairs = (neurons(W) == 2).sum(axis=-1)
-    pairs_plain = (neurons(result["W_plain"]) == 2).sum(axis=-1)
-    spread = result["loss_all"] / result["loss_all"].min(axis=0)
+    models = {
+        "ReLU on the hidden layer": W,
+        "no hidden ReLU": result["W_plain"],
+        "linear model": result["W_linear"],
+    }
+    spread = result["loss_all"] / np.nanmin(result["loss_all"], axis=0)
     counts = small_multiples(
         {
             "monosemantic neurons": [
-                over_seeds("ReLU on the hidden layer", 1 / p, mono),
-                over_seeds("no hidden ReLU", 1 / p, plain),
+                over_seeds(name, 1 / p, monosemantic(w)) for name, w in models.items()
             ],
             "features that are pairs of neurons": [
-                over_seeds("ReLU on the hidden layer", 1 / p, pairs),
-                over_seeds("no hidden ReLU", 1 / p, pairs_plain),
+                over_seeds(name, 1 / p, pairs(w)) for name, w in models.items()
             ],
             "loss of all restarts / lowest": [over_seeds("restarts", 1 / p, spread)],
         },
@@ -183,13 +191,6 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
 def claims(result: Result) -> list[Claim]:
     """Monosemantic neurons at the dense end, pairs of neurons at the sparse end."""
     settings = from_json(result.meta["settings"])
-
-    def monosemantic(name: str) -> np.ndarray:
-        return (features(result[name][:, 0]) == 1).sum(axis=-1)
-
-    def pairs(name: str) -> np.ndarray:
-        return (neurons(result[name][:, -1]) == 2).sum(axis=-1)
-
     common = {"experiment": ID, "source": SOURCE, "scale": settings.scale}
     ends = (
         (
@@ -197,6 +198,7 @@ def claims(result: Result) -> list[Claim]:
             f"p = {settings.probability[0]:g}: every neuron serves one feature",
             f"monosemantic neurons of {settings.d}",
             monosemantic,
+            0,
             settings.d,
             settings.d,
         ),
@@ -205,6 +207,7 @@ def claims(result: Result) -> list[Claim]:
             f"p = {settings.probability[-1]:g}: every feature is a pair of neurons",
             f"features of {settings.n} that two neurons serve",
             pairs,
+            -1,
             settings.n,
             8,
         ),
@@ -215,13 +218,17 @@ def claims(result: Result) -> list[Claim]:
             statement=statement,
             statistic=statistic,
             expected=expected,
-            samples=measure("W"),
+            samples=measure(result["W"][:, level]),
             test=AtLeast(threshold),
-            controls=(
-                control("no hidden ReLU", measure("W_plain"), AtLeast(threshold)),
-                control("rotated weights", measure("W_rotated"), AtLeast(threshold)),
+            controls=tuple(
+                control(name, measure(result[W][:, level]), AtLeast(threshold))
+                for name, W in (
+                    ("no hidden ReLU", "W_plain"),
+                    ("linear model", "W_linear"),
+                    ("rotated weights", "W_rotated"),
+                )
             ),
             **common,
         )
-        for id, statement, statistic, measure, expected, threshold in ends
+        for id, statement, statistic, measure, level, expected, threshold in ends
     ]
