@@ -144,8 +144,8 @@ def verdicts(module, result):
     return {claim.id: claim.verdict for claim in module.claims(result)}
 
 
-TWO = phase_diagram.PhaseDiagram(groups=3, restarts=3)
-THREE = phase_diagram_three.PhaseDiagramThree(groups=3, restarts=2)
+TWO = phase_diagram.PhaseDiagram(groups=5, restarts=3)
+THREE = phase_diagram_three.PhaseDiagramThree(groups=5, restarts=2)
 
 
 def test_closed_form_weights_pass_and_every_control_fails():
@@ -180,8 +180,22 @@ def test_best_and_average_differ_where_most_restarts_are_stuck():
 def test_pooled_deviation_is_in_standard_errors():
     exact = np.full((3, 4), 2.0)
     sampled = np.stack([np.full((5, 3, 4), 2.1), np.full((5, 3, 4), 0.2)], axis=-1)
-    # Each of 20 samples is half an error off: √20/2 for all of them.
-    assert np.allclose(phase_theory.pooled_deviation(sampled, exact), np.sqrt(20) / 2)
+    # Each of the four levels of a seed is half an error off: √4/2 for all of them.
+    found = phase_theory.pooled_deviation(sampled, exact)
+    np.testing.assert_allclose(found, np.ones((5, 3)))
+
+
+def test_sampled_losses_are_judged_over_seeds_and_closed_forms_without():
+    settings = dataclasses.replace(phase_theory.PhaseTheory.preset("smoke"), seed=1)
+    result = phase_theory.compute(settings, tm.train)
+    losses, boundary = phase_theory.claims(result)
+    assert (losses.verdict, losses.seeds) == (SUPPORTED, 5)
+    assert (boundary.verdict, boundary.seeds) == (SUPPORTED, 0)
+    # One seed that is far off is enough to take the support away.
+    sampled = result["sampled"].copy()
+    sampled[2, 0, :, 0] *= 1.5
+    spoilt = Result({**result.arrays, "sampled": sampled}, result.meta)
+    assert phase_theory.claims(spoilt)[0].verdict != SUPPORTED
 
 
 # --- TMS-8 ----------------------------------------------------------------------------

@@ -62,7 +62,7 @@ class PhaseGrid:
         return cls(scale=scale, **presets[scale])
 
     def probability(self) -> Float[np.ndarray, " rows"]:
-        """P of each row, from 1 down."""
+        """Probability p of each row, from 1 down."""
         return np.geomspace(1.0, self.lowest_probability, self.grid)
 
     def relative_importance(self) -> Float[np.ndarray, " columns"]:
@@ -72,7 +72,7 @@ class PhaseGrid:
         )
 
     def cells(self) -> tuple[Float[np.ndarray, " cells"], Float[np.ndarray, " cells"]]:
-        """P and r of every cell, row by row."""
+        """The p and r of every cell, row by row."""
         p, r = np.meshgrid(
             self.probability(), self.relative_importance(), indexing="ij"
         )

@@ -79,7 +79,7 @@ class Template:
         return np.array(rows)
 
     def biases(self, probability: float, *, bias: Bias) -> Float[np.ndarray, " n"]:
-        """B under one of the three conventions: (n,)."""
+        """Bias b under one of the three conventions: (n,)."""
         of_role = {
             "kept": 0.0,
             "ignored": 0.0 if bias == "none" else probability / 2,
