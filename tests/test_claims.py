@@ -56,7 +56,9 @@ def fails(samples=(0.0, 0.1, 0.2), test=None, name="linear"):
     return control(name, samples, test or AtLeast(1))
 
 
-INSIDE, ACROSS, OUTSIDE = [1.1, 1.2, 1.3], [0.9, 1.0, 1.3], [0.1, 0.2, 0.3]
+INSIDE = [1.1, 1.15, 1.2, 1.25, 1.3]
+ACROSS = [0.8, 0.9, 1.0, 1.2, 1.3]
+OUTSIDE = [0.1, 0.15, 0.2, 0.25, 0.3]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +66,9 @@ INSIDE, ACROSS, OUTSIDE = [1.1, 1.2, 1.3], [0.9, 1.0, 1.3], [0.1, 0.2, 0.3]
     [
         (INSIDE, [fails(OUTSIDE)], SUPPORTED),
         (INSIDE, [fails(OUTSIDE), fails(OUTSIDE)], SUPPORTED),
-        (INSIDE, [], SUPPORTED),
+        (INSIDE, [], INCONCLUSIVE),
+        (INSIDE[:4], [fails(OUTSIDE)], INCONCLUSIVE),
+        (OUTSIDE, [], NOT_SUPPORTED),
         (INSIDE, [fails(ACROSS)], INCONCLUSIVE),
         (INSIDE, [fails(INSIDE)], INCONCLUSIVE),
         (INSIDE, [fails(OUTSIDE), fails(INSIDE)], INCONCLUSIVE),
@@ -72,12 +76,12 @@ INSIDE, ACROSS, OUTSIDE = [1.1, 1.2, 1.3], [0.9, 1.0, 1.3], [0.1, 0.2, 0.3]
         (ACROSS, [fails(INSIDE)], INCONCLUSIVE),
         (OUTSIDE, [fails(OUTSIDE)], NOT_SUPPORTED),
         (OUTSIDE, [fails(INSIDE)], NOT_SUPPORTED),
-        ([1.1, 1.2, np.nan], [fails(OUTSIDE)], INCONCLUSIVE),
-        ([0.1, 0.2, np.inf], [fails(OUTSIDE)], INCONCLUSIVE),
-        ([np.nan] * 3, [], INCONCLUSIVE),
-        ([1.1, 1.2], [], INCONCLUSIVE),
+        ([*INSIDE, np.nan], [fails(OUTSIDE)], INCONCLUSIVE),
+        ([*OUTSIDE, np.inf], [fails(OUTSIDE)], INCONCLUSIVE),
+        ([np.nan] * 5, [], INCONCLUSIVE),
+        ([1.1, 1.2], [fails(OUTSIDE)], INCONCLUSIVE),
         ([0.1, 0.2], [], NOT_SUPPORTED),
-        ([1.1], [], INCONCLUSIVE),
+        ([1.1], [fails(OUTSIDE)], INCONCLUSIVE),
         ([0.1], [], INCONCLUSIVE),
     ],
 )
@@ -88,18 +92,19 @@ def test_verdicts(samples, controls, verdict):
 @pytest.mark.parametrize(
     ("test", "inside", "across", "outside"),
     [
-        (Within(1, 2), [1, 1.5, 2], [1.5, 2, 2.01], [2.1, 3, 4]),
-        (Within(1, 2), [1, 1, 1], [0, 1.5, 3], [-1, 0, 0.9]),
-        (AtLeast(1), [1, 2, 3], [0.9, 2, 3], [0.1, 0.5, 0.9]),
-        (AtMost(1), [-9, 0, 1], [0, 1, 1.1], [1.1, 2, 3]),
-        (IsTrue(), [True] * 3, [True, True, False], [False] * 3),
-        (IsTrue(0.5), [True] * 9 + [False], [True] * 3 + [False] * 2, [False] * 3),
+        (Within(1, 2), [1, 1.2, 1.5, 1.8, 2], [1, 1, 1.5, 2, 2.1], [2.1, 3, 3, 3, 4]),
+        (Within(1, 2), [1] * 5, [0, 0, 1.5, 3, 3], [-1, 0, 0, 0, 0.9]),
+        (AtLeast(1), [1, 2, 3, 3, 3], [0.9, 2, 3, 3, 3], [0.1, 0.5, 0.5, 0.5, 0.9]),
+        (AtMost(1), [-9, 0, 0, 0, 1], [0, 1, 1, 1.1, 1.1], [1.1, 2, 3, 3, 3]),
+        (IsTrue(), [True] * 5, [True] * 4 + [False], [False] * 5),
+        (IsTrue(0.5), [True] * 9 + [False], [True] * 3 + [False] * 2, [False] * 5),
     ],
 )
 def test_regions(test, inside, across, outside):
-    assert claim(inside, test).verdict == SUPPORTED
-    assert claim(across, test).verdict == INCONCLUSIVE
-    assert claim(outside, test).verdict == NOT_SUPPORTED
+    some = [fails(OUTSIDE)]
+    assert claim(inside, test, controls=some).verdict == SUPPORTED
+    assert claim(across, test, controls=some).verdict == INCONCLUSIVE
+    assert claim(outside, test, controls=some).verdict == NOT_SUPPORTED
 
 
 def test_a_claim_keeps_what_was_measured():
@@ -116,8 +121,23 @@ def test_a_verdict_that_is_weakened_says_why():
     lost = claim([1.1, np.nan, 1.2, np.nan], AtLeast(1))
     assert "2 of 4 seeds gave no finite value" in lost.note
     assert (lost.seeds, lost.measured) == (4, pytest.approx(1.15))
-    assert "2 seeds, 3 are needed" in claim([1.1, 1.2], AtLeast(1)).note
-    assert claim(INSIDE, AtLeast(1)).note == ""
+    few = claim([1.1, 1.2], AtLeast(1), controls=[fails(OUTSIDE)])
+    assert few.note == "2 seeds, 5 are needed for support"
+    assert claim(INSIDE, AtLeast(1)).note == "no control, one is needed for support"
+    assert claim(INSIDE, AtLeast(1), controls=[fails(OUTSIDE)]).note == ""
+
+
+def test_five_seeds_are_the_fewest_with_an_honest_interval():
+    """The interval covers a median of 0 in about 95 % of draws, with three it cannot."""
+    draws = np.random.default_rng(0).normal(size=(300, 5))
+
+    def coverage(seeds):
+        made = [claim(draw[:seeds], AtLeast(0)).interval for draw in draws]
+        return np.mean([low <= 0 <= high for low, high in made])
+
+    error = np.sqrt(0.94 * 0.06 / 300)
+    assert abs(coverage(5) - (1 - 2**-4)) < 4 * error
+    assert coverage(3) < 0.85
 
 
 def test_an_exact_statement_needs_no_seeds():
@@ -184,7 +204,7 @@ def test_intervals_are_shown_beside_their_value():
 def examples():
     return [
         claim(INSIDE, AtLeast(1), controls=[fails(), fails(test=Within(1, 2))]),
-        claim([np.nan] * 3, AtLeast(1), id="TMS-1.b", expected="a pentagon"),
+        claim([np.nan] * 5, AtLeast(1), id="TMS-1.b", expected="a pentagon"),
         claim(1.0, AtMost(2), id="TMS-1.c", exact=True, note="by hand"),
     ]
 

@@ -64,8 +64,8 @@ def sections(tmp_path):
             scale="laptop",
         )
         for name, samples in {
-            "pass": [0.616, 0.717, 0.818],
-            "fail": [0.1, 0.2, 0.3],
+            "pass": [0.616, 0.65, 0.717, 0.75, 0.818],
+            "fail": [0.1, 0.15, 0.2, 0.25, 0.3],
             "open": [0.1, 0.6, np.nan],
         }.items()
     ]
