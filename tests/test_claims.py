@@ -128,7 +128,7 @@ def test_a_verdict_that_is_weakened_says_why():
 
 
 def test_five_seeds_are_the_fewest_with_an_honest_interval():
-    """The interval covers a median of 0 in about 95 % of draws, with three it cannot."""
+    """It covers a median of 0 in about 94 % of draws; with three seeds it cannot."""
     draws = np.random.default_rng(0).normal(size=(300, 5))
 
     def coverage(seeds):

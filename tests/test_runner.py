@@ -275,7 +275,7 @@ def test_the_real_experiments_can_be_listed():
         ("number_1", "import AtLeast, ", "import AtLeast, AtMost, ", True),
         ("number_1", "AtLeast(1)", "AtLeast(2)", True),
         ("number_1", "0.1 * rng", "0.2 * rng", False),
-        ("number_1", '"smoke": 3', '"smoke": 4', False),
+        ("number_1", '"smoke": 5', '"smoke": 6', False),
         ("_shared", "return 2 * x", "return 3 * x", False),
         ("_shared", "return 2 * x", "# two\n    return 2 * x", True),
         ("_shared", "return x", "return -x", True),
@@ -798,7 +798,7 @@ def test_a_figure_says_its_settings_and_key(fakes):
     fakes.write(1)
     fakes.run(seed=3)
     note = read_imprint((fakes.out / "FAKE-1_line.png").read_bytes())
-    assert note["settings"] == {"type": "Fake1", "size": 3, "seed": 3}
+    assert note["settings"] == {"type": "Fake1", "size": 5, "seed": 3}
     assert fakes.store.manifest(note["result"])["scale"] == "smoke"
     assert note["result"] in (fakes.out / "index.html").read_text()
 
