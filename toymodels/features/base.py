@@ -239,15 +239,6 @@ def exact(value: Leaf) -> Float64[np.ndarray, "..."]:
     return np.asarray(value, np.float64)
 
 
-def open_uniform(key: PRNGKeyArray, shape: tuple[int, ...]) -> Float[Array, "..."]:
-    """Uniform on (0, 1), symmetric about 1/2, never 0; `key` is consumed.
-
-    JAX draws multiples of 2⁻²³ in [0, 1). The centre of the cell instead of its left
-    end keeps the mean of u/p given u < p right for small p, and keeps values off 0.
-    """
-    return jax.random.uniform(key, shape) + 2.0**-24
-
-
 def numpy_of(value: Any) -> Any:
     """`jax.numpy` inside a transformation, NumPy elsewhere."""
     return jnp if isinstance(value, jax.core.Tracer) else np

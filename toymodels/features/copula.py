@@ -24,8 +24,8 @@ from toymodels.features.base import (
     labelled,
     leaf,
     numpy_of,
-    open_uniform,
 )
+from toymodels.features.uniform import open_uniform
 from toymodels.features.values import GatedFeatures, gated
 
 

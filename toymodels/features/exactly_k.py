@@ -13,8 +13,8 @@ from toymodels.features.base import (
     LabelledSamples,
     feature_distribution,
     labelled,
-    open_uniform,
 )
+from toymodels.features.uniform import open_uniform, random_words
 from toymodels.features.values import GatedFeatures, gated
 
 
@@ -44,7 +44,7 @@ class ExactlyK(GatedFeatures):
         """The features with the k smallest of n random numbers are on."""
         order_key, value_key = jax.random.split(key)
         # Ranks, not a threshold: two equal random numbers would make k + 1 features.
-        order = jnp.argsort(jax.random.bits(order_key, (self.n, batch)), axis=0)
+        order = jnp.argsort(random_words(order_key, (self.n, batch)), axis=0)
         active = jnp.argsort(order, axis=0) < self.k
         unit = open_uniform(value_key, (self.n, batch))
         return labelled(gated(active, unit, self.values), active)

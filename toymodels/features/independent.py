@@ -19,8 +19,8 @@ from toymodels.features.base import (
     feature_distribution,
     labelled,
     leaf,
-    open_uniform,
 )
+from toymodels.features.uniform import open_uniform
 from toymodels.features.values import GatedFeatures, gated
 
 

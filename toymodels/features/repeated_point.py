@@ -18,6 +18,7 @@ from toymodels.features.base import (
     feature_distribution,
     leaf,
 )
+from toymodels.features.uniform import open_uniform
 
 
 def _check_rate(field: str, value: object) -> None:
@@ -59,7 +60,7 @@ class RepeatedPoint(FeatureDistribution):
         """Samples of `base`, some of them replaced by the point."""
         base_key, gate_key = jax.random.split(key)
         drawn = self.base.sample_labelled(base_key, batch)
-        repeated = jax.random.uniform(gate_key, (batch,)) < self.rate
+        repeated = open_uniform(gate_key, (batch,)) < self.rate
         point = jnp.asarray(self.point)[:, None]
         return LabelledSamples(
             x=jnp.where(repeated[None, :], point, drawn.x),

@@ -31,9 +31,9 @@ from toymodels.features.base import (
     exact,
     feature_distribution,
     labelled,
-    open_uniform,
 )
 from toymodels.features.independent import IndependentFeatures
+from toymodels.features.uniform import open_uniform
 from toymodels.features.values import gated
 
 
