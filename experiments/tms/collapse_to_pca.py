@@ -28,7 +28,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.tms._restarts import best_of_groups
+from experiments.tms._restarts import best_of_groups, restart_caption
 from experiments.tms._sets import (
     SOURCE,
     assignments,
@@ -38,10 +38,9 @@ from experiments.tms._sets import (
     set_of,
 )
 from toymodels.claims import AtMost, Claim, IsTrue, control, judge
-from toymodels.config import check_choice, content_hash, from_json, settings, to_json
+from toymodels.config import check_choice, from_json, settings, to_json
 from toymodels.plotting import (
     Curve,
-    caption_line,
     over_seeds,
     small_multiples,
     vector_panels,
@@ -131,19 +130,7 @@ def compute(settings: CollapseToPca, train: Callable[[tm.TrainSpec], tm.Run]) ->
 def plot(result: Result) -> dict[str, Figure | bytes]:
     """The best fits of the first group; counts and losses by probability."""
     settings = from_json(result.meta["settings"])
-    caption = caption_line(
-        loss="sum",
-        exponent=2.0,
-        optimiser="tms",
-        scale=settings.scale,
-        fingerprint=content_hash(settings),
-        others={
-            "seeds": f"{settings.groups} groups, best of {settings.restarts} in each",
-            "batch": settings.batch,
-            "steps": f"{settings.steps:,}",
-            "init": "xavier_2d",
-        },
-    )
+    caption = restart_caption(settings)
     counts = [collapsed_pairs(W) for W in result["W"][0]]
     vectors = vector_panels(
         result["W"][0],

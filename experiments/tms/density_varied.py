@@ -37,7 +37,7 @@ from experiments.tms._density import (
 )
 from experiments.tms._density_figures import crossings, lengths, losses, vectors
 from experiments.tms._polygons import pentagon_error
-from experiments.tms._restarts import best_of_groups
+from experiments.tms._restarts import best_of_groups, restart_caption
 from experiments.tms._two_geometries import (
     NAMES,
     PENTAGON,
@@ -48,8 +48,7 @@ from experiments.tms._two_geometries import (
     geometry,
 )
 from toymodels.claims import AtLeast, AtMost, Claim, Within, control, judge
-from toymodels.config import check_choice, content_hash, from_json, settings, to_json
-from toymodels.plotting import caption_line
+from toymodels.config import check_choice, from_json, settings, to_json
 from toymodels.result import Result
 
 ID = "TMS-13"
@@ -170,19 +169,7 @@ def _branch(settings: DensityVaried, name: int) -> np.ndarray:
 def plot(result: Result) -> dict[str, Figure | bytes]:
     """Best fits, the loss of every restart, exact crossings, lengths and biases."""
     settings = from_json(result.meta["settings"])
-    caption = caption_line(
-        loss="sum",
-        exponent=2.0,
-        optimiser="tms",
-        scale=settings.scale,
-        fingerprint=content_hash(settings),
-        others={
-            "seeds": f"{settings.groups} groups, best of {settings.restarts} in each",
-            "batch": settings.batch,
-            "steps": f"{settings.steps:,}",
-            "init": "xavier_2d",
-        },
-    )
+    caption = restart_caption(settings)
     return {
         "vectors": vectors(result, settings.probability, TITLE, caption),
         "losses": losses(result, settings.probability, caption),
