@@ -9,7 +9,7 @@ Letters: `runs` models trained together, n features, d hidden dimensions.
 
 import time
 
-import torch
+import torch  # pyright: ignore[reportMissingImports] (the extra `bench`)
 
 from workloads import LEARNING_RATE, WEIGHT_DECAY, Workload, answer
 

@@ -138,7 +138,7 @@ def compute(settings: LossSurfaces, train: Callable[[tm.TrainSpec], tm.Run]) -> 
         arrays={
             "p": p,
             "best": _folded(_best(ends, losses, settings.groups)),
-            "best_loss": losses.reshape(settings.groups, -1, len(p)).min(axis=1),
+            "best_loss": np.reshape(losses, (settings.groups, -1, len(p))).min(axis=1),
             "linear": _folded(linear.by_seed(linear.params["W"][:, 0])),
             "with_bias": _folded(
                 _best(

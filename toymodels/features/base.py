@@ -15,6 +15,7 @@ from collections.abc import Callable
 from typing import Any, dataclass_transform
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Bool, Float, Float64, PRNGKeyArray
@@ -224,8 +225,9 @@ def feature_distribution(cls: type) -> type:
     `derived`, a class variable: name to number of axes without `members`.
     """
     cls = settings(cls)
-    cls.__eq__ = FeatureDistribution.__eq__
-    cls.__hash__ = FeatureDistribution.__hash__
+    # `dataclass` has put its own in their place.
+    setattr(cls, "__eq__", FeatureDistribution.__eq__)  # noqa: B010
+    setattr(cls, "__hash__", FeatureDistribution.__hash__)  # noqa: B010
     fields = dataclasses.fields(cls)
     data = tuple(f.name for f in fields if {"axes", "child"} & set(f.metadata))
     static = tuple(f.name for f in fields if f.name not in data)

@@ -10,6 +10,7 @@ Axis letters: `n` features, `batch` samples, `members` settings of one ensemble.
 from typing import ClassVar
 
 import jax
+import jax.core
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import ndtri
@@ -74,7 +75,7 @@ class CopulaFeatures(GatedFeatures):
         """Independent normals, turned by the factor of R and cut at Φ⁻¹(p)."""
         gate_key, value_key = jax.random.split(key)
         z = jnp.matmul(
-            self._factor,
+            self._factor,  # pyright: ignore[reportAttributeAccessIssue]
             jax.random.normal(gate_key, (self.n, batch)),
             precision="highest",
         )

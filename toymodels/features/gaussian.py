@@ -72,7 +72,8 @@ class GaussianFeatures(FeatureDistribution):
     def sample_labelled(self, key: PRNGKeyArray, batch: int) -> LabelledSamples:
         """Independent normals, turned and stretched by the factor of Σ."""
         z = jax.random.normal(key, (self.n, batch))
-        x = jnp.matmul(self._factor, z, precision="highest")
+        factor = self._factor  # pyright: ignore[reportAttributeAccessIssue]
+        x = jnp.matmul(factor, z, precision="highest")
         return labelled(x, jnp.ones(x.shape, bool))
 
     def mean(self) -> Float64[np.ndarray, "*members n"]:

@@ -15,7 +15,7 @@ import json
 import logging
 import time
 import warnings
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -152,7 +152,7 @@ class Checkpoints:
             self._manager.close()
             raise SettingsError(
                 "checkpoint",
-                f"{self.folder} of settings {found[:12]}",
+                f"settings {found[:12]} in {self.folder}",
                 f"settings {self._hash[:12]}",
                 "another folder, or the settings it was started with",
             )
@@ -164,7 +164,7 @@ def checkpointed_chunks(
     *,
     chunk: int = CHUNK_STEPS,
     every_seconds: float = 10.0,
-) -> Iterator[ChunkReport]:
+) -> Generator[ChunkReport, None, None]:
     """`run_chunks` that goes on from a folder's newest checkpoint and keeps new ones.
 
     Args:

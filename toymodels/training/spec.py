@@ -67,7 +67,7 @@ class TrainSpec:
     learning_rate: Any = None
     weight_decay: Any = None
     seeds: Any = 1
-    members: int | None = None
+    members: Any = None
     steps: int = 10_000
     batch: int = 1024
     snapshots: tuple[int, ...] = ()
