@@ -87,7 +87,7 @@ class Trainer:
         folder = self.store.root / "unfinished" / key
         if fresh:
             shutil.rmtree(folder, ignore_errors=True)
-        reports = run_chunks(spec, None if fresh else _unfinished(folder, spec))
+        reports = run_chunks(spec, _unfinished(folder, spec))
         last = collections.deque(self._watched(reports, folder, spec), maxlen=1).pop()
         run = finish(spec, last.state)
         shutil.rmtree(folder, ignore_errors=True)
