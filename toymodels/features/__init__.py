@@ -16,6 +16,7 @@ from toymodels.features.concatenated import Concatenated
 from toymodels.features.copula import CopulaFeatures
 from toymodels.features.exactly_k import ExactlyK
 from toymodels.features.gaussian import GaussianFeatures
+from toymodels.features.generators import GENERATORS, with_generator
 from toymodels.features.groups import AnticorrelatedGroup, CorrelatedGroup
 from toymodels.features.independent import IndependentFeatures
 from toymodels.features.noisy import NoisyFeatures
@@ -27,6 +28,7 @@ from toymodels.features.repeated_point import RepeatedPoint
 from toymodels.features.unit_norm import UnitNorm
 
 __all__ = [
+    "GENERATORS",
     "AnticorrelatedGroup",
     "Concatenated",
     "CopulaFeatures",
@@ -46,4 +48,5 @@ __all__ = [
     "geometric_probability",
     "leaf",
     "power_law_probability",
+    "with_generator",
 ]

@@ -25,6 +25,7 @@ import orbax.checkpoint as ocp
 
 from toymodels.config import SettingsError, content_hash, to_json
 from toymodels.disk import StoreError, write_atomically
+from toymodels.features import with_generator
 from toymodels.training.run import CHUNK_STEPS, ChunkReport, is_complete, run_chunks
 from toymodels.training.spec import TrainSpec
 from toymodels.training.state import TrainState, init
@@ -109,9 +110,8 @@ class Checkpoints:
         for step in steps:
             try:
                 with _quiet_libraries():
-                    state = _usable(
-                        self._manager.restore(step, args=arguments)["state"]
-                    )
+                    found = self._manager.restore(step, args=arguments)["state"]
+                    state = _usable(found, self.spec.generator)
             except (ValueError, OSError, KeyError) as error:
                 damaged.append(step)
                 warnings.warn(
@@ -223,10 +223,11 @@ def _filled(tree: Any) -> bool:
     return all(leaf.size > 0 for leaf in jax.tree.leaves(tree))
 
 
-def _usable(fields: dict[str, Any]) -> TrainState:
+def _usable(fields: dict[str, Any], generator: str) -> TrainState:
     # Fresh buffers: the compiled loop donates its input, Orbax's may not be donatable.
     fields = jax.tree.map(jnp.array, fields)
-    fields["keys"] = jax.random.wrap_key_data(fields["keys"])
+    keys = jax.random.wrap_key_data(fields["keys"])
+    fields["keys"] = with_generator(keys, generator)
     if "snapshots" not in fields:
         fields["snapshots"] = jax.tree.map(
             lambda p: jnp.zeros((0, *p.shape), p.dtype), fields["params"]

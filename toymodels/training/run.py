@@ -24,13 +24,13 @@ from jaxtyping import Float, Int, Shaped
 from toymodels.config import SettingsError, check_count, from_json, to_json
 from toymodels.models import Params
 from toymodels.store import Result
+from toymodels.training.blocks import Blocks, cores, divide
 from toymodels.training.memory import check_memory
 from toymodels.training.spec import TrainSpec
 from toymodels.training.state import (
     Inputs,
     Plan,
     TrainState,
-    advance,
     init,
     inputs_of,
     plan_of,
@@ -71,8 +71,7 @@ class Snapshots:
 class ChunkReport:
     """What is known between two chunks."""
 
-    state: TrainState
-    """Resumable; used up by the next chunk, so keep a copy of what you need."""
+    blocks: Blocks
     step: int
     steps: int
     seconds: float
@@ -80,14 +79,19 @@ class ChunkReport:
     loss: Float[np.ndarray, " runs"]
     """Mean over the last completed window; NaN before the first."""
 
+    @property
+    def state(self) -> TrainState:
+        """Resumable; used up by the next chunk, so keep a copy of what you need."""
+        return self.blocks.state
+
     @classmethod
-    def of(cls, spec: TrainSpec, state: TrainState, seconds: float) -> "ChunkReport":
-        """The report of a state that `seconds` of work have led to."""
-        losses = _window_losses(spec, state)[1]
+    def of(cls, spec: TrainSpec, blocks: Blocks, seconds: float) -> "ChunkReport":
+        """The report of blocks that `seconds` of work have led to."""
+        losses = _window_losses(spec, blocks)[1]
         unknown = np.full(spec.runs, np.nan, np.float32)
         return cls(
-            state=state,
-            step=int(state.step),
+            blocks=blocks,
+            step=blocks.step,
             steps=spec.steps,
             seconds=seconds,
             loss=losses[-1] if len(losses) else unknown,
@@ -277,21 +281,24 @@ def run_chunks(
     """
     check_count("chunk", chunk)
     check_memory(spec)
-    plan, inputs = plan_of(spec), inputs_of(spec)
     state = init(spec) if state is None else state
-    at = int(state.step)
-    if is_complete(spec, state):
-        yield ChunkReport.of(spec, state, seconds=0.0)
-    while not is_complete(spec, state):
+    blocks = Blocks.of(plan_of(spec), divide(spec), inputs_of(spec), state)
+    if is_complete(spec, blocks):
+        yield ChunkReport.of(spec, blocks, seconds=0.0)
+        return
+    with cores() as pool:
         start = time.perf_counter()
-        # Early stops are decided at fixed steps, whatever the chunks are.
-        limit = CHUNK_STEPS - at % CHUNK_STEPS if spec.early_stop else chunk
-        at = min(at + min(chunk, limit), spec.steps)
-        state = jax.block_until_ready(advance(plan, inputs, state, jnp.int32(at)))
-        yield ChunkReport.of(spec, state, time.perf_counter() - start)
+        blocks = blocks.compiled()
+        while not is_complete(spec, blocks):
+            at = blocks.step
+            # Early stops are decided at fixed steps, whatever the chunks are.
+            limit = CHUNK_STEPS - at % CHUNK_STEPS if spec.early_stop else chunk
+            blocks = blocks.advance(min(at + min(chunk, limit), spec.steps), pool)
+            yield ChunkReport.of(spec, blocks, time.perf_counter() - start)
+            start = time.perf_counter()
 
 
-def is_complete(spec: TrainSpec, state: TrainState) -> bool:
+def is_complete(spec: TrainSpec, state: TrainState | Blocks) -> bool:
     """Whether training has ended: all steps done, or flat where the spec stops then."""
     if int(state.step) >= spec.steps:
         return True
@@ -302,7 +309,7 @@ def is_complete(spec: TrainSpec, state: TrainState) -> bool:
 
 
 def _window_losses(
-    spec: TrainSpec, state: TrainState
+    spec: TrainSpec, state: TrainState | Blocks
 ) -> tuple[Int[np.ndarray, " windows"], Float[np.ndarray, "windows runs"]]:
     """Last step and mean loss of every completed window."""
     edges = window_ends(plan_of(spec))

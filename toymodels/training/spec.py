@@ -20,13 +20,14 @@ import numpy as np
 from toymodels.config import (
     SettingsError,
     canonical,
+    check_choice,
     check_count,
     check_length,
     check_range,
     content_hash,
     settings,
 )
-from toymodels.features import FeatureDistribution
+from toymodels.features import GENERATORS, FeatureDistribution
 from toymodels.models import ModelSettings
 from toymodels.training.objective import Objective
 from toymodels.training.optimiser import Optimiser
@@ -57,6 +58,8 @@ class TrainSpec:
         history: number of windows over which the training loss is averaged.
         early_stop: stop when every run's loss has converged (see `status`).
         seed: root of every random number of the ensemble.
+        generator: of the samples: "threefry2x32", JAX's own, or "counter_hash", which
+            is several times cheaper. Initial weights are the same with both.
     """
 
     model: ModelSettings
@@ -74,11 +77,13 @@ class TrainSpec:
     history: int = 200
     early_stop: bool = False
     seed: int = 0
+    generator: str = "threefry2x32"
 
     def __post_init__(self):
         for name in ("steps", "batch", "history"):
             check_count(name, getattr(self, name))
         check_count("seed", self.seed, minimum=0)
+        check_choice("generator", self.generator, GENERATORS)
         if self.model.n != self.features.n:
             raise SettingsError(
                 "features.n", self.features.n, f"the model's n = {self.model.n}"

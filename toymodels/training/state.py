@@ -20,7 +20,7 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Integer, Key, PRNGKeyArray
 
-from toymodels.features import FeatureDistribution
+from toymodels.features import FeatureDistribution, with_generator
 from toymodels.models import ModelSettings, Params
 from toymodels.pytree import register_pytree
 from toymodels.training.objective import Objective
@@ -74,6 +74,7 @@ class Plan:
     steps: int
     batch: int
     windows: int
+    generator: str
 
 
 @jax.tree_util.register_dataclass
@@ -93,6 +94,7 @@ def plan_of(spec: TrainSpec) -> Plan:
         steps=spec.steps,
         batch=spec.batch,
         windows=min(spec.history, spec.steps),
+        generator=spec.generator,
     )
 
 
@@ -166,7 +168,7 @@ def _init(
         params=params,
         optimiser=jax.vmap(one.init)(params),
         step=jnp.int32(0),
-        keys=keys[:, 1],
+        keys=with_generator(keys[:, 1], plan.generator),
         failed_at=jnp.full(runs, -1, jnp.int32),
         loss_sums=jnp.zeros((plan.windows, runs)),
         snapshots=jax.tree.map(lambda p: jnp.zeros((snaps, *p.shape), p.dtype), params),
