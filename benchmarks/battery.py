@@ -29,8 +29,9 @@ WORDS = 2**24
 @functools.partial(jax.jit, static_argnums=(1, 2))
 def _words(root: jax.Array, keys: int, words: int, first: jax.Array) -> jax.Array:
     folds = first + jnp.arange(keys, dtype=jnp.uint32)
-    of_key = lambda fold: jax.random.bits(jax.random.fold_in(root, fold), (words,))
-    return jax.vmap(of_key)(folds).reshape(-1)
+    fold_in = jax.vmap(jax.random.fold_in, in_axes=(None, 0))
+    bits = jax.vmap(lambda key: jax.random.bits(key, (words,)))
+    return bits(fold_in(root, folds)).reshape(-1)
 
 
 def blocks(order: Literal["long", "steps"], seed: int) -> Iterator[np.ndarray]:

@@ -1,8 +1,8 @@
-"""What both sides of the benchmark train, and how they talk to `run.py`.
+"""What the sides of the benchmark train, and how they talk to `run.py`.
 
-A side is a process of its own, so that neither framework's threads, allocator or import
-time weighs on the other. It reads one JSON request a line and answers each with one
-line; the time it reports is measured around its training steps alone.
+A side is a process of its own, so that no framework's threads, allocator or import time
+weighs on another. It reads one JSON request a line and answers each with one line; the
+time it reports is measured around its training steps alone.
 
 Letters: `runs` models trained together, n features, d hidden dimensions.
 """
@@ -50,6 +50,15 @@ class Workload:
     def importance(self) -> list[float]:
         """Importance 0.9^i of each feature."""
         return [0.9**i for i in range(self.n)]
+
+    @property
+    def product_operations(self) -> int:
+        """Floating-point operations of a step's matrix products.
+
+        Two forward (encode, decode) and three backward: the gradient of the hidden
+        layer, and those of W as encoder and as decoder. Each costs 2 n d a sample.
+        """
+        return 5 * 2 * self.n * self.d * self.batch * self.runs
 
 
 WORKLOADS = (

@@ -32,6 +32,7 @@ from experiments.registry import Experiment, find_experiments, select
 from experiments.runner import SCALES, Job, Outcome, Prepared, prepare, run
 from experiments.trainer import Stopped
 from toymodels.claims import Claim
+from toymodels.compilation import keep_compiled
 from toymodels.config import SettingsError, check_choice, check_count
 from toymodels.disk import StoreError
 from toymodels.interrupt import calm_interrupt
@@ -254,6 +255,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--only-plot", action="store_true", help="draw from the store, compute nothing")
     add("--fresh", action="store_true", help="compute everything again")
     try:
+        keep_compiled()
         return reproduce(**vars(parser.parse_args(arguments))).exit_code
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -14,7 +14,10 @@ from pathlib import Path
 import toymodels
 
 _LIBRARY = Path(toymodels.__file__).parent
-_FACES = ("plotting", "explorer", "cli", "report", "ledger", "claims", "disk", "store")
+_FACES = (
+    "plotting", "explorer", "cli", "report", "ledger", "claims", "disk", "store",
+    "compilation", "interrupt",
+)  # fmt: skip
 
 
 def code_hash(path: Path, module: str, roots: Iterable[str]) -> str:

@@ -18,6 +18,8 @@ import jax
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
+# What a test compiles must not depend on what an earlier one left on disk.
+jax.config.update("jax_enable_compilation_cache", False)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
 

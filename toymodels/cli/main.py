@@ -11,6 +11,7 @@ from toymodels.cli.geometry import Geometry
 from toymodels.cli.list_experiments import ListExperiments
 from toymodels.cli.reproduce import Reproduce
 from toymodels.cli.train import Train
+from toymodels.compilation import keep_compiled
 from toymodels.config import SettingsError
 from toymodels.disk import StoreError
 
@@ -46,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except SystemExit as stop:  # help is 0, a mistake in the flags is 2
         return int(stop.code or 0)
     try:
+        keep_compiled()
         with warnings.catch_warnings():
             warnings.showwarning = _say
             return command.run()

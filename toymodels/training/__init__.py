@@ -10,6 +10,7 @@ from toymodels.training.memory import check_memory as check_memory
 from toymodels.training.memory import check_need as check_need
 from toymodels.training.memory import estimate_bytes as estimate_bytes
 from toymodels.training.memory import memory_need as memory_need
+from toymodels.training.mesh import runs_mesh as runs_mesh
 from toymodels.training.objective import Objective as Objective
 from toymodels.training.optimiser import Optimiser as Optimiser
 from toymodels.training.optimiser import Preset as Preset

@@ -26,8 +26,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
+from toymodels.training.mesh import gathered
 from toymodels.training.spec import TrainSpec
-from toymodels.training.state import Inputs, Plan, TrainState, advance
+from toymodels.training.state import RUN_AXIS, Inputs, Plan, TrainState, advance
 
 # Numbers in one (runs, n, batch) array of a block: 128 KiB, of which a step has about
 # five alive. Measured on cores with 1 MiB of second-level cache.
@@ -38,15 +39,6 @@ MOST_NUMBERS = 4 * BLOCK_NUMBERS
 # XLA multiplies matrices without a batch axis by another routine, which divides a
 # product among all cores; it is slower where every core is busy anyway.
 FEWEST_RUNS = 2
-
-# The fields of a state that have an axis of runs, and which one it is.
-RUN_AXIS = {
-    "params": 0,
-    "optimiser": 0,
-    "failed_at": 0,
-    "loss_sums": 1,
-    "snapshots": 1,
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,8 +59,11 @@ class Block:
 def divide(spec: TrainSpec) -> tuple[Block, ...]:
     """Blocks of one size that cover all runs; neighbours may overlap by a few runs.
 
-    Members of one seed share their random draws, so a block takes members first.
+    Members of one seed share their random draws, so a block takes members first. On an
+    accelerator there is one block: it has no small cache, and wants large arrays.
     """
+    if jax.default_backend() != "cpu":
+        return (undivided(spec),)
     numbers = spec.model.n * spec.batch
     wanted = -(-spec.runs // MOST_BLOCKS)
     size = max(min(wanted, MOST_NUMBERS // numbers), BLOCK_NUMBERS // numbers)
@@ -78,6 +73,11 @@ def divide(spec: TrainSpec) -> tuple[Block, ...]:
         len(spec.seeds), max(size // spec.members, 1) if len(members) == 1 else 1
     )
     return tuple(Block(s, m) for s in seeds for m in members)
+
+
+def undivided(spec: TrainSpec) -> Block:
+    """All runs in one block."""
+    return Block(slice(0, len(spec.seeds)), slice(0, spec.members))
 
 
 def _ranges(total: int, most: int) -> list[slice]:
@@ -151,16 +151,16 @@ class Blocks:
     @functools.cached_property
     def state(self) -> TrainState:
         """The state of the whole ensemble; used up by the next chunk."""
-        if len(self.states) == 1:
-            return self.states[0]
         first = self.states[0]
+        if len(self.states) == 1:
+            return gathered(first)
         parts = {name: self._joined(name) for name in RUN_AXIS}
         return TrainState(step=jnp.copy(first.step), keys=self._keys(), **parts)
 
     def _joined(self, name: str) -> Any:
         """The field `name` of all runs."""
         if len(self.states) == 1:
-            return getattr(self.states[0], name)
+            return gathered(getattr(self.states[0], name))
         axis = RUN_AXIS[name]
         runs = [block.runs(self.members) for block in self.blocks]
         total = 1 + max(int(places[-1]) for places in runs)

@@ -114,7 +114,7 @@ def _what_fits(need: MemoryNeed, available: int) -> str:
 
 def _of_device() -> int | None:
     """Memory limit of an accelerator; None for CPUs."""
-    stats = jax.devices()[0].memory_stats()
+    stats = jax.local_devices()[0].memory_stats()
     return stats.get("bytes_limit") if stats else None
 
 

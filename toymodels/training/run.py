@@ -19,13 +19,15 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jax.sharding import Mesh
 from jaxtyping import Float, Int, Shaped
 
 from toymodels.config import SettingsError, check_count, from_json, to_json
 from toymodels.models import Params
 from toymodels.store import Result
-from toymodels.training.blocks import Blocks, cores, divide
+from toymodels.training.blocks import Blocks, cores, divide, undivided
 from toymodels.training.memory import check_memory
+from toymodels.training.mesh import fitting_mesh, place
 from toymodels.training.spec import TrainSpec
 from toymodels.training.state import (
     Inputs,
@@ -266,7 +268,11 @@ def _evaluate(
 
 
 def run_chunks(
-    spec: TrainSpec, state: TrainState | None = None, *, chunk: int = CHUNK_STEPS
+    spec: TrainSpec,
+    state: TrainState | None = None,
+    *,
+    chunk: int = CHUNK_STEPS,
+    mesh: Mesh | None = None,
 ) -> Iterator[ChunkReport]:
     """Train, and report after every chunk.
 
@@ -274,6 +280,8 @@ def run_chunks(
         spec: what to train; its memory need is checked before anything runs.
         state: where to go on; from the beginning when None.
         chunk: steps between reports, ≥ 1. It does not change any number.
+        mesh: devices to spread the runs over (`runs_mesh`); when None, all accelerators
+            of this machine, or else the cores of its CPU.
 
     Yields:
         A report after each chunk; stop iterating to stop training. A finished state
@@ -282,7 +290,12 @@ def run_chunks(
     check_count("chunk", chunk)
     check_memory(spec)
     state = init(spec) if state is None else state
-    blocks = Blocks.of(plan_of(spec), divide(spec), inputs_of(spec), state)
+    mesh = fitting_mesh(spec) if mesh is None else mesh
+    inputs, division = inputs_of(spec), divide(spec)
+    if mesh is not None:
+        inputs, state = place(spec, mesh, inputs, state)
+        division = (undivided(spec),)
+    blocks = Blocks.of(plan_of(spec), division, inputs, state)
     if is_complete(spec, blocks):
         yield ChunkReport.of(spec, blocks, seconds=0.0)
         return
@@ -355,11 +368,12 @@ def finish(spec: TrainSpec, state: TrainState) -> Run:
     return run
 
 
-def train(spec: TrainSpec) -> Run:
+def train(spec: TrainSpec, *, mesh: Mesh | None = None) -> Run:
     """Train the ensemble that `spec` describes.
 
     Args:
         spec: settings.
+        mesh: devices to spread the runs over, see `run_chunks`.
 
     Returns:
         The trained ensemble. Runs that diverged or did not converge are in it, with
@@ -368,5 +382,5 @@ def train(spec: TrainSpec) -> Run:
     Raises:
         SettingsError: the ensemble does not fit into memory.
     """
-    last = collections.deque(run_chunks(spec), maxlen=1).pop()
+    last = collections.deque(run_chunks(spec, mesh=mesh), maxlen=1).pop()
     return finish(spec, last.state)

@@ -48,6 +48,16 @@ class TrainState:
     """Each of shape (snaps, runs, …); zero until their step is reached."""
 
 
+# The fields of a `TrainState` that have an axis of runs, and which one it is.
+RUN_AXIS = {
+    "params": 0,
+    "optimiser": 0,
+    "failed_at": 0,
+    "loss_sums": 1,
+    "snapshots": 1,
+}
+
+
 @dataclasses.dataclass(frozen=True)
 class Inputs:
     """The settings that are traced, so that changing them compiles nothing anew."""
