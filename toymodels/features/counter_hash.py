@@ -3,8 +3,8 @@
 A key is seeded, split and folded by Threefry-2x32, exactly as JAX's default does. The
 words of a key are hashes of their places: a bijection of the place that depends on the
 first half of a derived key, into which the place and the second half are mixed once
-more, so that two places may share a word, as random words do. A word costs 3
-multiplications and 14 simple operations, against about 75 of Threefry.
+more, so that two places may share a word, as random words do. A word costs 4
+multiplications and 11 simple operations, against about 58 of Threefry.
 
 The generator is off unless asked for (`TrainSpec.generator`). `benchmarks/README.md`
 has the tests that it passed, `benchmarks/battery.py` runs them.
