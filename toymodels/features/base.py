@@ -18,7 +18,7 @@ import jax
 import jax.core
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Float64, PRNGKeyArray
+from jaxtyping import Array, Bool, Float, Float64, Int, PRNGKeyArray
 
 from toymodels.config import (
     SettingsError,
@@ -194,6 +194,21 @@ class FeatureDistribution(abc.ABC):
                 parts = parts if isinstance(value, tuple) else parts[0]
                 object.__setattr__(grown, field.name, parts)
         return grown
+
+    def select_members(
+        self, indices: Int[np.ndarray, " chosen"]
+    ) -> "FeatureDistribution":
+        """The same settings for some of the members; what all share stays as it is."""
+        changes: dict[str, Any] = {}
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if "child" in field.metadata:
+                chosen = tuple(p.select_members(indices) for p in _parts(value))
+                changes[field.name] = chosen if isinstance(value, tuple) else chosen[0]
+            elif "axes" in field.metadata:
+                if _leading(value, len(field.metadata["axes"])) is not None:
+                    changes[field.name] = value[indices]
+        return dataclasses.replace(self, **changes)
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):

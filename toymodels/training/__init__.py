@@ -15,6 +15,9 @@ from toymodels.training.objective import Objective as Objective
 from toymodels.training.optimiser import Optimiser as Optimiser
 from toymodels.training.optimiser import Preset as Preset
 from toymodels.training.optimiser import preset as preset
+from toymodels.training.parts import join as join
+from toymodels.training.parts import part as part
+from toymodels.training.parts import parts_of as parts_of
 from toymodels.training.run import ChunkReport as ChunkReport
 from toymodels.training.run import DivergedWarning as DivergedWarning
 from toymodels.training.run import History as History

@@ -25,7 +25,15 @@ from jaxtyping import Float, Int, Shaped
 from toymodels.config import SettingsError, check_count, from_json, to_json
 from toymodels.models import Params
 from toymodels.store import Result
-from toymodels.training.blocks import Blocks, cores, divide, undivided
+from toymodels.training.blocks import (
+    Block,
+    Blocks,
+    block_inputs,
+    by_block,
+    cores,
+    divide,
+    undivided,
+)
 from toymodels.training.memory import check_memory
 from toymodels.training.mesh import fitting_mesh, place
 from toymodels.training.spec import TrainSpec
@@ -154,11 +162,21 @@ class Run:
             NaN for runs that became non-finite, whatever they are now.
         """
         plan, inputs = plan_of(self.spec), inputs_of(self.spec)
-        blocks = -(-check_count("batch", batch) // plan.batch)
+        batches = -(-check_count("batch", batch) // plan.batch)
         key = jax.random.fold_in(jax.random.key(self.spec.seed), 2**31 + seed)
-        seeds = len(self.spec.seeds)
-        loss, zero = _evaluate(plan, inputs, self._all_params(), key, blocks, seeds)
-        loss = np.asarray(loss / zero if relative else loss)
+        params, members = self._all_params(), self.spec.members
+
+        def losses_of(block: Block) -> tuple[np.ndarray, np.ndarray]:
+            runs = block.runs(members)
+            part = {name: jnp.asarray(value[runs]) for name, value in params.items()}
+            of_block = block_inputs(inputs, block, members)
+            loss, zero = _evaluate(plan, of_block, part, key, batches, block.seed_count)
+            return np.asarray(loss), np.asarray(zero)
+
+        loss, zero = np.empty((2, self.runs), np.float32)
+        for block, losses in by_block(losses_of, divide(self.spec)):
+            loss[block.runs(members)], zero[block.runs(members)] = losses
+        loss = loss / zero if relative else loss
         return np.where(self.status == NON_FINITE, np.nan, loss)
 
     def _all_params(self) -> Params:
@@ -166,7 +184,7 @@ class Run:
             raise SettingsError(
                 "run", f"{self.runs} selected runs", "the whole ensemble"
             )
-        return {name: jnp.asarray(value) for name, value in self.params.items()}
+        return self.params
 
     def select(self, indices: Sequence[int] | np.ndarray) -> "Run":
         """The runs at `indices`, in that order; the spec stays that of all."""
@@ -356,16 +374,21 @@ def finish(spec: TrainSpec, state: TrainState) -> Run:
         status=status,
         status_step=np.where(failed_at >= 0, failed_at, int(state.step)),
     )
-    bad = status == NON_FINITE
+    warn_of_diverged(run)
+    return run
+
+
+def warn_of_diverged(run: Run) -> None:
+    """Warn if some runs became non-finite."""
+    bad = run.status == NON_FINITE
     if bad.any():
         warnings.warn(
             f"{bad.sum()} of {len(bad)} runs became non-finite, the first at step "
-            f"{failed_at[bad].min()}; run.status names them, a smaller learning rate "
-            "may help",
+            f"{run.status_step[bad].min()}; run.status names them, a smaller learning "
+            "rate may help",
             DivergedWarning,
-            stacklevel=2,
+            stacklevel=3,
         )
-    return run
 
 
 def train(spec: TrainSpec, *, mesh: Mesh | None = None) -> Run:
