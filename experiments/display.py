@@ -10,9 +10,13 @@ from rich.progress import BarColumn, Progress, TextColumn
 from rich.table import Table
 
 from experiments.estimate import Estimate, in_words
+from experiments.parts import PartsReport
 from experiments.runner import Outcome, Prepared
 from toymodels.claims import VERDICTS, Claim, shown, shown_with_interval
 from toymodels.config import SettingsError
+
+# A log without bars gets a line about a divided training this often.
+LINE_SECONDS = 60.0
 
 _COLOURS = {"supported": "green", "not supported": "red", "inconclusive": "yellow"}
 
@@ -34,6 +38,8 @@ class Display:
         self._current: Prepared | None = None
         self._began = 0.0
         self._share = 0.0
+        self._parts = ""
+        self._said = 0.0
         self._bars = Progress(
             TextColumn("{task.description}"),
             BarColumn(),
@@ -56,7 +62,7 @@ class Display:
         """An experiment starts."""
         self._current, self._began = prepared, time.monotonic()
         name = f"[bold]{prepared.experiment.id}[/] {escape(prepared.experiment.title)}"
-        self._share = 0.0
+        self._share, self._parts, self._said = 0.0, "", self._began
         self._bars.reset(
             self._experiment,
             description=name,
@@ -72,9 +78,18 @@ class Display:
         # What it trained last time is known before it asks for all of it now.
         total = max(total, self._estimate.steps.get(id, 0))
         self._share = done / total
-        amount = f"{done:,} of {total:,} training steps"
+        amount = self._parts or f"{done:,} of {total:,} training steps"
         self._bars.update(self._experiment, completed=done, total=total, amount=amount)
         self._show_time()
+
+    def parts(self, report: PartsReport) -> None:
+        """A divided training of the running experiment is so far."""
+        self._parts = parts_line(report) if report.done < report.total else ""
+        self._bars.update(self._experiment, amount=self._parts)
+        late = time.monotonic() - self._said > LINE_SECONDS
+        if self._parts and late and not self.console.is_terminal:
+            self._said = time.monotonic()
+            self._line(self._parts)
 
     def end(self, outcome: Outcome) -> None:
         """An experiment is done."""
@@ -110,6 +125,18 @@ class Display:
 
     def _line(self, markup: str) -> None:
         self.console.print(markup, highlight=False, soft_wrap=True)
+
+
+def parts_line(report: PartsReport) -> str:
+    """Blocks, workers, rate and time left of a divided training."""
+    words = [f"{report.done:,} of {report.total:,} blocks"]
+    if report.workers is not None:
+        words.append(f"{report.workers} workers" if report.workers else "no worker yet")
+    if report.rate is not None:
+        words.append(f"{report.rate:,.3g} model-steps/s".replace("e+0", "e"))
+    if report.seconds_left is not None:
+        words.append(f"about {in_words(report.seconds_left)} left")
+    return ", ".join(words)
 
 
 def claims_table(claims: Sequence[Claim]) -> Table:

@@ -37,7 +37,7 @@ class Estimate:
         seconds, steps = {}, {}
         for p in prepared:
             earlier = recorded.get((p.kind, p.scale), [])
-            seconds[p.experiment.id] = BUDGETS[p.scale]
+            seconds[p.experiment.id] = BUDGETS.get(p.scale, BUDGETS["paper"])
             if earlier:
                 seconds[p.experiment.id] = max(s for s, _ in earlier) + DRAWING
                 steps[p.experiment.id] = max(n for _, n in earlier)

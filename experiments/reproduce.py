@@ -25,6 +25,8 @@ if __package__ in (None, ""):  # run as a file: its folder is on the path, not t
     _HERE = Path(__file__).resolve().parent
     sys.path[:] = [str(_HERE.parent), *(p for p in sys.path if p != str(_HERE))]
 
+from experiments.changes import read_changes
+from experiments.cluster import connected
 from experiments.display import Display, claims_table, tally, where
 from experiments.estimate import Estimate
 from experiments.output import Output, default_folder
@@ -73,6 +75,9 @@ def reproduce(
     store: str | Path | None = None,
     only_plot: bool = False,
     fresh: bool = False,
+    changes: Sequence[str] = (),
+    workers: int = 0,
+    scheduler: str | None = None,
     console: Console | None = None,
     catalogue: Sequence[Experiment] | None = None,
 ) -> Summary:
@@ -86,6 +91,9 @@ def reproduce(
         store: folder of results; see `toymodels.store.default_root`.
         only_plot: draw from the store, compute nothing.
         fresh: compute everything again.
+        changes: settings of the experiments as `name=value`, instead of the scale's.
+        workers: processes of a local cluster that trains, one core each.
+        scheduler: address of a running Dask scheduler, whose workers train.
         console: standard output when None.
         catalogue: all experiments there are; found in `experiments/` when None.
 
@@ -100,10 +108,11 @@ def reproduce(
     catalogue = find_experiments() if catalogue is None else catalogue
     chosen = select(ids, catalogue)
     console = console or _console()
-    folder = Path(out) if out is not None else default_folder(scale)
-    output = Output(folder, catalogue, scale)
     kept = Store(Path(store) if store is not None else default_root())
     job = Job(kept, scale=scale, seed=seed, fresh=fresh, only_plot=only_plot)
+    job.changes = read_changes(changes)
+    folder = Path(out) if out is not None else default_folder(job.label)
+    output = Output(folder, catalogue, job.label)
     prepared, failures = _prepare(chosen, job)
     if only_plot:
         _check_stored(prepared, job)
@@ -113,8 +122,9 @@ def reproduce(
     outcomes: list[Outcome] = []
     estimate = Estimate.of(prepared, kept, fresh=fresh)
     display = Display(console, len(prepared), estimate)
-    with calm_interrupt(console.print) as job.stop, display:
-        job.progress = display.steps
+    trains = connected() if only_plot else connected(workers, scheduler)
+    with trains as job.cluster, calm_interrupt(console.print) as job.stop, display:
+        job.progress, job.parts = display.steps, display.parts
         stopped = not _run_all(prepared, job, output, display, outcomes, failures)
     if outcomes:
         _write_page(output, output.write_claims(outcomes))
@@ -254,6 +264,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     add("--store", help="folder of results (default: .toymodels/store)")
     add("--only-plot", action="store_true", help="draw from the store, compute nothing")
     add("--fresh", action="store_true", help="compute everything again")
+    add(
+        "--set",
+        dest="changes",
+        nargs="+",
+        default=(),
+        metavar="NAME=VALUE",
+        help="settings instead of the scale's, e.g. --set grid=1000 groups=1",
+    )
+    add(
+        "--workers",
+        type=int,
+        default=0,
+        metavar="N",
+        help="train on a local cluster of N processes, one core each",
+    )
+    add(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="train on the workers of a running Dask scheduler, e.g. tcp://HOST:8786; "
+        "--store must then be a folder that all of them share",
+    )
     try:
         keep_compiled()
         return reproduce(**vars(parser.parse_args(arguments))).exit_code

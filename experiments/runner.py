@@ -12,7 +12,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from experiments.changes import changed
+from experiments.cluster import Cluster
 from experiments.imprint import ending, imprint
+from experiments.parts import PartsReport
 from experiments.registry import Experiment, settings_class
 from experiments.source import code_hash
 from experiments.trainer import Trainer
@@ -74,27 +77,38 @@ class Job:
     seed: int = 0
     fresh: bool = False
     only_plot: bool = False
+    changes: dict[str, Any] = field(default_factory=dict)
+    """Settings that differ from the preset of the scale."""
+    cluster: Cluster | None = None
     progress: Callable[[int, int], None] = lambda done, total: None
+    parts: Callable[[PartsReport], None] = lambda report: None
     stop: Callable[[], bool] = lambda: False
     renewed: set[str] = field(default_factory=set)
     claim_ids: dict[str, str] = field(default_factory=dict)
     """Claim id and the experiment that took it."""
+
+    @property
+    def label(self) -> str:
+        """The scale, or what says that its settings were changed."""
+        return f"{self.scale}-changed" if self.changes else self.scale
 
 
 def prepare(experiment: Experiment, job: Job) -> Prepared:
     """Import an experiment and find its place in the store.
 
     Raises:
-        SettingsError: the file lacks a part that an experiment has.
+        SettingsError: the file lacks a part that an experiment has, or a change does
+            not fit its settings.
         Exception: whatever importing it raises.
     """
     module = experiment.load()
     cls = settings_class(module)
-    settings = dataclasses.replace(cls.preset(job.scale), seed=job.seed)
+    preset = dataclasses.replace(cls.preset(job.scale), seed=job.seed)
+    settings = changed(preset, job.changes)
     code = code_hash(experiment.path, experiment.module, ("compute", cls.__name__))
     content = {"settings": settings, "code": code}
     key = job.store.key(content, f"experiment {experiment.id}")
-    return Prepared(experiment, module, settings, job.scale, content, key)
+    return Prepared(experiment, module, settings, job.label, content, key)
 
 
 def run(prepared: Prepared, job: Job) -> Outcome:
@@ -132,7 +146,15 @@ def _result(prepared: Prepared, job: Job) -> tuple[Result, bool]:
         return found, False
     if job.only_plot:
         raise StoreError(job.store.root, f"has no result of {prepared.experiment.id}")
-    train = Trainer(job.store, job.progress, job.stop, job.fresh, job.renewed)
+    train = Trainer(
+        job.store,
+        job.progress,
+        job.stop,
+        job.fresh,
+        job.renewed,
+        cluster=job.cluster,
+        parts=job.parts,
+    )
     start = time.monotonic()
     result = prepared.module.compute(prepared.settings, train)
     record = {

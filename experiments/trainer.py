@@ -3,30 +3,36 @@
 Between chunks it reports progress and obeys a wish to stop. A training that is stopped,
 or that lasts for minutes, leaves a checkpoint beside the store, from which the next
 call goes on to the same bits.
+
+A big training is divided into parts, always the same ones; each is kept when it is
+finished. They are trained one after another in this process, or by a cluster.
 """
 
 import collections
 import shutil
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from experiments.source import training_hash
+from experiments.cluster import Cluster
+from experiments.parts import KIND, Parts, PartsProgress, PartsReport, keep
 from toymodels.disk import StoreError
 from toymodels.store import Store
 from toymodels.training import (
     Checkpoints,
     ChunkReport,
+    DivergedWarning,
     Run,
     TrainSpec,
     TrainState,
     finish,
+    part,
+    parts_of,
     run_chunks,
 )
-
-KIND = f"train with code {training_hash()[:16]}"
+from toymodels.training.blocks import Block
 
 # Shorter trainings are begun again rather than slowed down by checkpoints.
 CHECKPOINT_SECONDS = 60.0
@@ -47,6 +53,9 @@ class Trainer:
         fresh: train again what is stored.
         renewed: keys of what this job has trained; shared by its experiments, so that
             what two of them read is trained once even when `fresh`.
+        cluster: trains all parts; this process when None.
+        parts: called with how far a divided training is.
+        divide: where a training is cut; the same for everybody who uses the store.
     """
 
     store: Store
@@ -54,6 +63,9 @@ class Trainer:
     stop: Callable[[], bool]
     fresh: bool = False
     renewed: set[str] = field(default_factory=set)
+    cluster: Cluster | None = None
+    parts: Callable[[PartsReport], None] = lambda report: None
+    divide: Callable[[TrainSpec], Sequence[Block]] = parts_of
     done: int = 0
     total: int = 0
 
@@ -71,34 +83,86 @@ class Trainer:
         self.progress(self.done, self.total)
         key = self.store.key(spec, KIND)
         fresh = self.fresh and key not in self.renewed
+        folder = self.store.root / "unfinished" / key
+        if fresh:
+            shutil.rmtree(folder, ignore_errors=True)
         result = self.store.cached(
-            spec,
-            KIND,
-            lambda: self._train(spec, key, fresh=fresh).to_result(),
-            fresh=fresh,
+            spec, KIND, lambda: self._train(spec, key, folder).to_result(), fresh=fresh
         )
+        # Only now: the joined run is in the store, so nobody needs the parts.
+        shutil.rmtree(folder, ignore_errors=True)
         self.renewed.add(key)
         self.done = before + spec.steps
         self.progress(self.done, self.total)
         # Read back also when it is new: an experiment sees the same arrays either way.
         return Run.from_result(result)
 
-    def _train(self, spec: TrainSpec, key: str, *, fresh: bool) -> Run:
-        folder = self.store.root / "unfinished" / key
-        if fresh:
+    def _train(self, spec: TrainSpec, key: str, folder: Path) -> Run:
+        blocks = self.divide(spec)
+        if len(blocks) == 1 and self.cluster is None:
+            return self._here(spec, folder)
+        parts = Parts(folder / "parts", spec, key, blocks)
+        absent = parts.absent()
+        progress = PartsProgress(
+            total=len(blocks),
+            done=len(blocks) - len(absent),
+            model_steps=sum(b.runs(spec.members).size for b in absent.values())
+            * spec.steps,
+        )
+        before = self.done
+
+        def report(trained: int, workers: int | None = None) -> None:
+            state = progress.report(trained, workers)
+            self.done = before + spec.steps * state.done // state.total
+            self.progress(self.done, self.total)
+            self.parts(state)
+
+        report(0)
+        if self.cluster is None:
+            self._parts_here(parts, absent, report)
+        elif absent and not self.cluster.train(
+            parts, absent, report=report, stop=self.stop
+        ):
+            raise Stopped
+        return parts.joined()
+
+    def _parts_here(
+        self,
+        parts: Parts,
+        absent: dict[str, Block],
+        report: Callable[[int], None],
+    ) -> None:
+        for trained, (key, block) in enumerate(absent.items()):
+            if self.stop():
+                raise Stopped
+            folder = parts.folder / "unfinished" / key
+            start = time.monotonic()
+            with warnings.catch_warnings():
+                # Said when they are joined, of all runs together.
+                warnings.simplefilter("ignore", DivergedWarning)
+                run = self._here(
+                    part(parts.spec, block), folder, share=1 / len(parts.blocks)
+                )
+            keep(parts.store, key, run, time.monotonic() - start)
             shutil.rmtree(folder, ignore_errors=True)
+            report(trained + 1)
+
+    def _here(self, spec: TrainSpec, folder: Path, share: float = 1.0) -> Run:
+        """Train in this process; `share` is that of the whole training's steps."""
         reports = run_chunks(spec, _unfinished(folder, spec))
-        last = collections.deque(self._watched(reports, folder, spec), maxlen=1).pop()
-        run = finish(spec, last.state)
-        shutil.rmtree(folder, ignore_errors=True)
-        return run
+        watched = self._watched(reports, folder, spec, share)
+        return finish(spec, collections.deque(watched, maxlen=1).pop().state)
 
     def _watched(
-        self, reports: Iterator[ChunkReport], folder: Path, spec: TrainSpec
+        self,
+        reports: Iterator[ChunkReport],
+        folder: Path,
+        spec: TrainSpec,
+        share: float,
     ) -> Iterator[ChunkReport]:
         before, saved = self.done, time.monotonic()
         for report in reports:
-            self.done = before + report.step
+            self.done = before + int(report.step * share)
             self.progress(self.done, self.total)
             if report.step < spec.steps:
                 late = time.monotonic() - saved > CHECKPOINT_SECONDS

@@ -20,6 +20,8 @@ class Reproduce:
 
       toymodels reproduce TMS --scale smoke --out /tmp/figures
 
+      toymodels reproduce TMS-6 --scale paper --set grid=1000 groups=1 --workers 8
+
     Args:
         ids: experiments or families; all if none.
         scale: smoke (seconds, for tests), laptop (the figures in the repository) or
@@ -29,6 +31,11 @@ class Reproduce:
         store: folder of results; `.toymodels/store` if not given.
         only_plot: draw from the store, compute nothing.
         fresh: compute everything again.
+        changes: settings of the experiments as name=value, instead of the scale's.
+        workers: train on a local cluster of so many processes, one core each; blocks
+            that are finished stay in the store, whatever dies.
+        scheduler: train on the workers of a running Dask scheduler, tcp://HOST:PORT;
+            --store must be a folder that all of them share.
     """
 
     ids: Annotated[
@@ -40,6 +47,11 @@ class Reproduce:
     store: Path | None = None
     only_plot: bool = False
     fresh: bool = False
+    changes: Annotated[
+        tuple[str, ...], tyro.conf.arg(name="set", metavar="NAME=VALUE ...")
+    ] = ()
+    workers: int = 0
+    scheduler: str | None = None
 
     def run(self) -> int:
         """Run the experiments."""

@@ -1,0 +1,259 @@
+"""Parts of a divided training as tasks on Dask distributed (extra `cluster`).
+
+Dask does what a cluster needs: it sends tasks to workers, starts the tasks of a lost
+worker again, and runs on Slurm, Kubernetes or a list of machines. A task here is "train
+this part unless it is in the store"; arrays travel through the store alone, so only
+names pass through the scheduler. The name of a task is the content key of its part:
+whoever asks for it twice gets it once.
+
+Three kinds of failure look different: a lost worker costs the part it was training; a
+lost scheduler or client costs what was unfinished, when the same command is given
+again; an error in a task (memory, disk, another version) stops the job and is said.
+"""
+
+import contextlib
+import logging
+import os
+import time
+import warnings
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import jax
+
+from experiments.parts import KIND, Parts, keep, spec_of
+from toymodels.compilation import keep_compiled
+from toymodels.config import SettingsError, check_count
+from toymodels.disk import StoreError
+from toymodels.store import Store
+from toymodels.training import finish, part, run_chunks
+from toymodels.training.blocks import Block
+
+# A scheduler on another machine answers within this time or is not there.
+CONNECT_SECONDS = 10.0
+# Times that Dask tries a part again whose training raised an error of the machine. Lost
+# workers are counted apart, by Dask's own `distributed.scheduler.allowed-failures`.
+RETRIES = 2
+POLL_SECONDS = 0.1
+
+
+class ClusterLost(StoreError):
+    """The cluster went away in the middle; what was finished is in the store."""
+
+
+def train_part(folder: str, whole: str, key: str, block: Block) -> dict[str, Any]:
+    """One task, run by a worker: a part is in the store afterwards.
+
+    Args:
+        folder: of the parts.
+        whole: key of the settings of all parts, which lie there.
+        key: of the part, as the client sees it.
+        block: which part.
+
+    Returns:
+        Whether it was trained now, the seconds; or why it is refused, in one line.
+    """
+    try:
+        return _train_part(Store(Path(folder)), whole, key, block)
+    except (SettingsError, StoreError) as error:
+        # Not raised: trying again would not help, and the class cannot be pickled.
+        return {"refused": str(error)}
+
+
+def _train_part(store: Store, whole: str, key: str, block: Block) -> dict[str, Any]:
+    start = time.monotonic()
+    spec = part(spec_of(store.root, whole), block)
+    if store.key(spec, KIND) != key:
+        return {"refused": "a worker has other code, versions or devices than this"}
+    with warnings.catch_warnings():
+        # The client says what is damaged or diverged, of all parts together.
+        warnings.simplefilter("ignore")
+        absent = store.usable(key) is None
+        if absent:
+            last = deque(run_chunks(spec), maxlen=1).pop()
+            keep(store, key, finish(spec, last.state), time.monotonic() - start)
+    return {"trained": absent, "seconds": time.monotonic() - start}
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """Workers that train parts.
+
+    Args:
+        client: of Dask.
+        address: of its scheduler, for messages.
+    """
+
+    client: Any
+    address: str
+
+    def train(
+        self,
+        parts: Parts,
+        absent: Mapping[str, Block],
+        *,
+        report: Callable[[int, int], None],
+        stop: Callable[[], bool],
+    ) -> bool:
+        """Train parts; they are in the store afterwards.
+
+        Args:
+            parts: their folder and the whole.
+            absent: which ones, by key.
+            report: called with the number of finished ones and of workers.
+            stop: asked again and again; running parts go on where they can.
+
+        Returns:
+            Whether all are finished; False after a wish to stop.
+
+        Raises:
+            ClusterLost: the scheduler went away.
+            SettingsError: a worker refuses a part.
+            RuntimeError: training a part failed on several workers.
+        """
+        from distributed import as_completed
+
+        folder = str(parts.store.root)
+        futures = []
+        try:
+            for key, block in absent.items():
+                task = (train_part, folder, parts.key, key, block)
+                name = f"toymodels-part-{key}"
+                futures.append(self.client.submit(*task, key=name, retries=RETRIES))
+            finished, done = as_completed(futures), 0
+            while done < len(futures):
+                for future in finished.next_batch(block=False):
+                    self._check(future)
+                    done += 1
+                report(done, self.workers())
+                if stop():
+                    return False
+                time.sleep(POLL_SECONDS if done < len(futures) else 0)
+            return True
+        finally:
+            with contextlib.suppress(Exception):  # a lost scheduler has none of them
+                self.client.cancel(futures)
+
+    def workers(self) -> int:
+        """How many there are now.
+
+        Raises:
+            ClusterLost: the scheduler does not answer.
+        """
+        try:
+            return len(self.client.nthreads())
+        except Exception as error:
+            raise self._lost() from error
+
+    def _check(self, future: Any) -> None:
+        if future.status == "cancelled":
+            raise self._lost()
+        if future.status == "error":
+            error = future.exception()
+            raise RuntimeError(f"a part failed on the cluster: {error}") from error
+        refused = future.result().get("refused")
+        if refused:
+            raise StoreError(self.address, refused)
+
+    def _lost(self) -> ClusterLost:
+        return ClusterLost(
+            self.address,
+            "the scheduler went away; finished parts are kept",
+            "the same command again when it is back",
+        )
+
+
+@contextlib.contextmanager
+def connected(
+    workers: int = 0, scheduler: str | None = None
+) -> Iterator[Cluster | None]:
+    """A cluster while open: a local one, a running one, or None for this process.
+
+    Args:
+        workers: processes of a local cluster, one core each; none if 0.
+        scheduler: address of a running scheduler such as "tcp://host:8786".
+
+    Raises:
+        SettingsError: the extra is not installed, or nothing answers at the address.
+    """
+    check_count("--workers", workers, minimum=0)
+    if workers and scheduler:
+        raise SettingsError("--scheduler", "also --workers", "one of the two")
+    if not workers and not scheduler:
+        yield None
+        return
+    try:
+        import distributed
+    except ImportError:
+        raise SettingsError(
+            "--workers" if workers else "--scheduler",
+            "no Dask here",
+            "the extra cluster",
+            "pip install 'toymodels[cluster]'",
+        ) from None
+    with _quiet(), contextlib.ExitStack() as stack:
+        if workers:
+            local = distributed.LocalCluster(
+                n_workers=workers,
+                threads_per_worker=1,
+                processes=True,
+                # The estimate of each part is checked before it starts. Dask's limit is
+                # an equal share, and a worker that passes it is paused for ever.
+                memory_limit=0,
+                dashboard_address=None,
+                silence_logs=logging.CRITICAL,
+            )
+            stack.callback(local.close, timeout=10)
+            client = stack.enter_context(distributed.Client(local))
+            client.register_plugin(_own_core())
+            yield Cluster(client, "the local cluster")
+        else:
+            try:
+                client = distributed.Client(scheduler, timeout=CONNECT_SECONDS)
+            except (OSError, ValueError, TypeError):
+                raise SettingsError(
+                    "--scheduler",
+                    scheduler,
+                    f"a scheduler that answers within {CONNECT_SECONDS:.0f} s",
+                    "tcp://HOST:PORT as `dask scheduler` prints it",
+                ) from None
+            stack.enter_context(client)
+            yield Cluster(client, str(scheduler))
+
+
+def _own_core() -> Any:
+    """A plugin that gives each worker of a local cluster a core of its own.
+
+    Without it the threads of every worker would be as many as all cores.
+    """
+    from distributed import WorkerPlugin
+
+    cores = sorted(getattr(os, "sched_getaffinity", lambda _: ())(0))
+    compiled = jax.config.jax_compilation_cache_dir
+
+    class OwnCore(WorkerPlugin):
+        name = "toymodels-own-core"
+
+        def setup(self, worker: Any) -> None:
+            # Threads inherit it: those of the tasks, of XLA and of `blocks` come later.
+            if cores:
+                os.sched_setaffinity(0, {cores[int(worker.name) % len(cores)]})
+            if compiled:
+                keep_compiled(compiled)
+
+    return OwnCore()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Dask logs what we say in one line, and workers that come and go."""
+    logger = logging.getLogger("distributed")
+    level = logger.level
+    logger.setLevel(logging.CRITICAL + 1)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
