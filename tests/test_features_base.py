@@ -20,6 +20,7 @@ from toymodels.config import (
 
 INDEPENDENT = tf.IndependentFeatures(n=3, probability=[0.2, 0.5, 1.0])
 PROBABILITY = np.array([[0.1], [0.4], [0.7]])
+POINTS = tf.FiniteDataset.from_dense([[1, 0, 0.5], [0, 0, 2]], order="random")
 KEY = jax.random.key(3)
 
 # One of each class, single and with three members.
@@ -33,6 +34,7 @@ SINGLE = {
     "copula": tf.CopulaFeatures(n=3, probability=0.3, correlation=0.5),
     "noisy": tf.NoisyFeatures(base=INDEPENDENT, scale=0.1),
     "unit_norm": tf.UnitNorm(base=INDEPENDENT),
+    "finite": POINTS,
     "repeated": tf.RepeatedPoint(base=INDEPENDENT, point=[1, 0, 0.5], rate=0.2),
 }
 SEVERAL = {
@@ -48,6 +50,7 @@ SEVERAL = {
     ),
     "noisy": tf.NoisyFeatures(base=INDEPENDENT, scale=PROBABILITY),
     "unit_norm": tf.UnitNorm(base=tf.IndependentFeatures(n=3, probability=PROBABILITY)),
+    "finite": POINTS.repeated([1, 2, 3], point=2),
     "repeated": tf.RepeatedPoint(
         base=INDEPENDENT, point=[1, 0, 0.5], rate=PROBABILITY[:, 0]
     ),
@@ -61,10 +64,9 @@ EACH_SEVERAL = pytest.mark.parametrize("name", SEVERAL)
 
 def test_every_class_is_covered():
     listed = {type(d) for d in SINGLE.values()}
-    public = {getattr(tf, name) for name in tf.__all__}
     concrete = {
         c
-        for c in public
+        for c in (getattr(tf, name) for name in tf.__all__)
         if isinstance(c, type)
         and issubclass(c, tf.FeatureDistribution)
         and not inspect.isabstract(c)

@@ -18,6 +18,7 @@ from toymodels.features import (
     CorrelatedGroup,
     ExactlyK,
     FeatureDistribution,
+    FiniteDataset,
     GaussianFeatures,
     IndependentFeatures,
     NoisyFeatures,
@@ -25,6 +26,8 @@ from toymodels.features import (
     UnitNorm,
     geometric_probability,
     power_law_probability,
+    sample_dataset,
+    stack_datasets,
 )
 from toymodels.geometry import FeatureGeometry, find_shapes, measure, tegum_name
 from toymodels.models import Autoencoder, ComputationModel
@@ -53,6 +56,7 @@ __all__ = [
     "ExactlyK",
     "FeatureDistribution",
     "FeatureGeometry",
+    "FiniteDataset",
     "GaussianFeatures",
     "IndependentFeatures",
     "NoisyFeatures",
@@ -71,7 +75,9 @@ __all__ = [
     "measure",
     "power_law_probability",
     "preset",
+    "sample_dataset",
     "save_weights",
+    "stack_datasets",
     "tegum_name",
     "train",
 ]

@@ -14,7 +14,9 @@ from toymodels.features.base import (
 )
 from toymodels.features.concatenated import Concatenated
 from toymodels.features.copula import CopulaFeatures
+from toymodels.features.draw_dataset import sample_dataset
 from toymodels.features.exactly_k import ExactlyK
+from toymodels.features.finite_dataset import FiniteDataset, stack_datasets
 from toymodels.features.gaussian import GaussianFeatures
 from toymodels.features.generators import GENERATORS, with_generator
 from toymodels.features.groups import AnticorrelatedGroup, CorrelatedGroup
@@ -25,6 +27,7 @@ from toymodels.features.probabilities import (
     power_law_probability,
 )
 from toymodels.features.repeated_point import RepeatedPoint
+from toymodels.features.sparse_rows import SparseRows
 from toymodels.features.unit_norm import UnitNorm
 
 __all__ = [
@@ -35,12 +38,14 @@ __all__ = [
     "CorrelatedGroup",
     "ExactlyK",
     "FeatureDistribution",
+    "FiniteDataset",
     "GaussianFeatures",
     "IndependentFeatures",
     "LabelledSamples",
     "Leaf",
     "NoisyFeatures",
     "RepeatedPoint",
+    "SparseRows",
     "UnitNorm",
     "child",
     "exact",
@@ -48,5 +53,7 @@ __all__ = [
     "geometric_probability",
     "leaf",
     "power_law_probability",
+    "sample_dataset",
+    "stack_datasets",
     "with_generator",
 ]

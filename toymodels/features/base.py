@@ -27,14 +27,21 @@ from toymodels.config import (
     content_hash,
     settings,
 )
+from toymodels.features.sparse_rows import SparseRows
 from toymodels.pytree import register_pytree
 
-# A number, a nested sequence or an array; construction makes a float32 array of it. In
+# A number, a nested sequence or an array; construction makes an array of it. In
 # JAX transformations it may be a tracer or a placeholder, hence no narrower type.
 Leaf = Any
 
 
-def leaf(*axes: str, check: Callable[[str, Any], Any], exact: bool = False) -> Any:
+def leaf(
+    *axes: str,
+    check: Callable[[str, Any], Any],
+    exact: bool = False,
+    dtype: type = np.float32,
+    default: Any = dataclasses.MISSING,
+) -> Any:
     """A field that holds numbers, with one shape for a single distribution.
 
     Args:
@@ -42,8 +49,11 @@ def leaf(*axes: str, check: Callable[[str, Any], Any], exact: bool = False) -> A
             feature, `leaf()` a single number. An ensemble has one leading axis more.
         check: called with field name and value before anything else.
         exact: every axis must be written out, one number does not stand for all.
+        dtype: kind of number that the field holds.
+        default: of the field; without it the field must be given.
     """
-    return dataclasses.field(metadata={"axes": axes, "check": check, "exact": exact})
+    metadata = {"axes": axes, "check": check, "exact": exact, "dtype": dtype}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 def child() -> Any:
@@ -140,6 +150,25 @@ class FeatureDistribution(abc.ABC):
         """
         return self.sample_labelled(key, check_count("batch", batch)).x
 
+    def draw(
+        self, key: PRNGKeyArray, batch: int
+    ) -> Float[Array, "n batch"] | SparseRows:
+        """What a training step sees: `sample`, or the same as sparse rows.
+
+        Args:
+            key: random key; consumed.
+            batch: number of samples, ≥ 1.
+        """
+        return self.sample(key, batch)
+
+    @property
+    def whole_batch(self) -> bool:
+        """Whether `draw` gives all samples that there are, each time."""
+        return False
+
+    def check_batch(self, batch: int) -> None:  # noqa: B027 (optional to override)
+        """Raise `SettingsError` if `draw` cannot give so many samples."""
+
     def check(self) -> None:  # noqa: B027 (optional to override)
         """Raise `SettingsError` if the fields do not fit together."""
 
@@ -209,6 +238,11 @@ class FeatureDistribution(abc.ABC):
                 if _leading(value, len(field.metadata["axes"])) is not None:
                     changes[field.name] = value[indices]
         return dataclasses.replace(self, **changes)
+
+    def member(self, index: int) -> "FeatureDistribution":
+        """The distribution of one member."""
+        grown = self.per_member(self.members or 1)
+        return jax.tree.map(lambda leaf: leaf[index], grown)
 
     def __post_init__(self) -> None:
         for field in dataclasses.fields(self):
@@ -285,7 +319,7 @@ def _check_child(name: str, value: Any) -> None:
 
 
 def _fit(owner: Any, field: dataclasses.Field, value: Any) -> Any:
-    """`value` checked, as float32, broadcast to its shape (with or without members)."""
+    """`value` checked, in its dtype, broadcast to its shape (members or not)."""
     name, axes = field.name, field.metadata["axes"]
     shape = tuple(int(getattr(owner, axis)) for axis in axes)
     if not isinstance(value, jax.core.Tracer):
@@ -295,8 +329,8 @@ def _fit(owner: Any, field: dataclasses.Field, value: Any) -> Any:
             raise SettingsError(name, value, "rows of equal length") from None
         field.metadata["check"](name, value)
         with np.errstate(over="ignore", under="ignore"):
-            value = value.astype(np.float32)
-        field.metadata["check"](name, value)  # what float32 has made of it
+            value = value.astype(field.metadata["dtype"])
+        field.metadata["check"](name, value)  # what the dtype has made of it
     if value.ndim == len(shape) + 2 and not shape and value.shape[-1] == 1:
         value = value[..., 0]
     _check_shape(name, value.shape, axes, shape, field.metadata["exact"])

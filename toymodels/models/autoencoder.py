@@ -16,11 +16,11 @@ import dataclasses
 
 import jax.numpy as jnp
 from flax import nnx
-from jaxtyping import Array, Float
+from jaxtyping import Array, Float, Int
 
 from toymodels.config import SettingsError, check_count, check_range, settings
 from toymodels.models.activations import activation, check_activation
-from toymodels.models.base import ModelSettings
+from toymodels.models.base import ModelSettings, Params, merged
 from toymodels.models.initialisers import check_initialiser, initial_matrix
 
 
@@ -45,6 +45,15 @@ class AutoencoderModule(nnx.Module):
         model = self.model
         hidden = activation(model.hidden_activation, model.threshold)
         return hidden(self.W[...] @ x)
+
+    def encode_sparse(
+        self, index: Int[Array, "batch width"], value: Float[Array, "batch width"]
+    ) -> Float[Array, "d batch"]:
+        """The hidden activation of samples that are `value` at `index`, 0 elsewhere."""
+        model = self.model
+        hidden = activation(model.hidden_activation, model.threshold)
+        columns = self.W[...].T.at[index].get(mode="promise_in_bounds")
+        return hidden(jnp.einsum("bkd,bk->db", columns, value))
 
     def decode(self, h: Float[Array, "d batch"]) -> Float[Array, "n batch"]:
         """The output from a hidden activation."""
@@ -106,6 +115,24 @@ class Autoencoder(ModelSettings):
     def module(self, rngs: nnx.Rngs) -> AutoencoderModule:
         """A new Flax module with initial parameters."""
         return AutoencoderModule(self, rngs=rngs)
+
+    def apply_sparse(
+        self,
+        params: Params,
+        index: Int[Array, "batch width"],
+        value: Float[Array, "batch width"],
+    ) -> Float[Array, "n batch"]:
+        """The output for samples of which few features are not 0.
+
+        The cost of encoding grows with `width` instead of n.
+
+        Args:
+            params: of one model.
+            index: features of each sample, below n.
+            value: their values; unused places hold any feature with value 0.
+        """
+        module = merged(self, params)
+        return module.decode(module.encode_sparse(index, value))
 
     def linear_control(self) -> "Autoencoder":
         """The linear model x̂ = WᵀW x + b."""

@@ -45,19 +45,19 @@ class ModelSettings:
         self, params: Params, x: Float[Array | np.ndarray, "n batch"]
     ) -> Float[Array, "n batch"]:
         """The model's output for samples in columns."""
-        return _merge(self, params)(jnp.asarray(x))
+        return merged(self, params)(jnp.asarray(x))
 
     def encode(
         self, params: Params, x: Float[Array | np.ndarray, "n batch"]
     ) -> Float[Array, "d batch"]:
         """The hidden activation h."""
-        return _merge(self, params).encode(jnp.asarray(x))
+        return merged(self, params).encode(jnp.asarray(x))
 
     def decode(
         self, params: Params, h: Float[Array | np.ndarray, "d batch"]
     ) -> Float[Array, "n batch"]:
         """The output from a hidden activation, which may have been perturbed."""
-        return _merge(self, params).decode(jnp.asarray(h))
+        return merged(self, params).decode(jnp.asarray(h))
 
 
 @functools.lru_cache(maxsize=256)
@@ -67,5 +67,6 @@ def _graph(model: ModelSettings) -> nnx.GraphDef:
     return nnx.split(abstract)[0]
 
 
-def _merge(model: ModelSettings, params: Params) -> Any:
+def merged(model: ModelSettings, params: Params) -> Any:
+    """The Flax module with these parameters."""
     return nnx.merge(_graph(model), nnx.State(params))

@@ -66,9 +66,18 @@ class Objective:
         x: Float[Array, "n batch"],
         output: Float[Array, "n batch"],
         importance: Float[Array, " n"],
+        weight: Float[Array, " batch"] | None = None,
     ) -> Float[Array, ""]:
-        """The loss of the batch in this convention."""
-        total = self.per_sample(x, output, importance).mean()
+        """The loss of the batch in this convention.
+
+        Args:
+            x: samples as columns.
+            output: of the model.
+            importance: I_i.
+            weight: share of each sample in the mean; the same for all when None.
+        """
+        each = self.per_sample(x, output, importance)
+        total = each.mean() if weight is None else (each * weight).sum()
         return total / x.shape[0] if self.kind == "mean" else total
 
     def _power(self, error: Float[Array, "n batch"]) -> Float[Array, "n batch"]:

@@ -52,7 +52,8 @@ class TrainSpec:
         seeds: one integer for each repetition, or their number.
         members: how many settings are swept; inferred from the arrays when None.
         steps: updates.
-        batch: samples in each update, drawn afresh.
+        batch: samples in each update, drawn afresh; of a `FiniteDataset` whose order is
+            full, all its points.
         snapshots: increasing numbers of steps after which parameters are kept; 0 is the
             initial state.
         history: number of windows over which the training loss is averaged.
@@ -88,6 +89,7 @@ class TrainSpec:
             raise SettingsError(
                 "features.n", self.features.n, f"the model's n = {self.model.n}"
             )
+        self.features.check_batch(self.batch)
         self._set("seeds", self._checked_seeds())
         n = self.model.n
         importance = check_length("importance", self.importance, n)

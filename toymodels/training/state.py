@@ -20,9 +20,10 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Integer, Key, PRNGKeyArray
 
-from toymodels.features import FeatureDistribution, with_generator
+from toymodels.features import FeatureDistribution, SparseRows, with_generator
 from toymodels.models import ModelSettings, Params
 from toymodels.pytree import register_pytree
+from toymodels.training.batch_loss import loss_and_gradient
 from toymodels.training.objective import Objective
 from toymodels.training.optimiser import Optimiser
 from toymodels.training.spec import TrainSpec
@@ -192,8 +193,8 @@ def sample(
     *,
     members: int,
     batch: int,
-) -> Float[Array, "runs n batch"]:
-    """Samples of one step for every run.
+) -> Float[Array, "runs n batch"] | SparseRows:
+    """Samples of one step for every run; those of a finite dataset as sparse rows.
 
     The key is not mapped over members, so the random numbers of a seed are drawn once
     and every member gates them with its own probabilities.
@@ -201,10 +202,10 @@ def sample(
     step_keys = jax.vmap(lambda key: jax.random.fold_in(key, step))(keys)
     # The size is given because a distribution may have no number that could be traced.
     of_member = jax.vmap(
-        lambda f, key: f.sample(key, batch), in_axes=(0, None), axis_size=members
+        lambda f, key: f.draw(key, batch), in_axes=(0, None), axis_size=members
     )
     x = jax.vmap(of_member)(features, step_keys)
-    return x.reshape(-1, *x.shape[2:])
+    return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), x)
 
 
 def step(plan: Plan, inputs: Inputs, state: TrainState) -> tuple[TrainState, StepInfo]:
@@ -218,13 +219,14 @@ def step(plan: Plan, inputs: Inputs, state: TrainState) -> tuple[TrainState, Ste
     Returns:
         The next state, and the loss of each run before the update.
     """
-    members = state.failed_at.shape[0] // state.keys.shape[0]
+    runs = state.failed_at.shape[0]
+    members = runs // state.keys.shape[0]
     x = sample(
         inputs.features, state.keys, state.step, members=members, batch=plan.batch
     )
-
-    def loss_of(params, x, importance):
-        return plan.objective.loss(x, plan.model.apply(params, x), importance)
+    loss_of = functools.partial(
+        loss_and_gradient, plan.model, plan.objective, runs=runs
+    )
 
     def update(grads, optimiser, params, learning_rate, weight_decay):
         rule = plan.optimiser.transformation(plan.steps, learning_rate, weight_decay)
@@ -233,9 +235,7 @@ def step(plan: Plan, inputs: Inputs, state: TrainState) -> tuple[TrainState, Ste
             updates, optimiser = rule.update(grads, optimiser, params)
         return optax.apply_updates(params, updates), optimiser
 
-    loss, grads = jax.vmap(jax.value_and_grad(loss_of))(
-        state.params, x, inputs.importance
-    )
+    loss, grads = jax.vmap(loss_of)(state.params, x, inputs.importance)
     params, optimiser = jax.vmap(update)(
         grads,
         state.optimiser,
