@@ -16,7 +16,7 @@ Axis letters: `runs` = seeds × members.
 import dataclasses
 import functools
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
@@ -47,6 +47,11 @@ class Block:
 
     seeds: slice
     members: slice
+
+    @property
+    def seed_count(self) -> int:
+        """Number of seeds."""
+        return self.seeds.stop - self.seeds.start
 
     def runs(self, members: int) -> Int[np.ndarray, " runs"]:
         """Place of each run of the block in an ensemble with so many members."""
@@ -114,7 +119,7 @@ class Blocks:
             plan,
             members,
             tuple(blocks),
-            tuple(_inputs_of(inputs, block, members) for block in blocks),
+            tuple(block_inputs(inputs, block, members) for block in blocks),
             tuple(_state_of(state, block, members) for block in blocks),
         )
 
@@ -201,7 +206,17 @@ def cores() -> Iterator[Executor]:
         yield pool
 
 
-def _inputs_of(inputs: Inputs, block: Block, members: int) -> Inputs:
+def by_block(
+    function: Callable[[Block], Any], blocks: Sequence[Block]
+) -> Iterator[tuple[Block, Any]]:
+    """Every block and what `function` makes of it, on all cores."""
+    yield blocks[0], function(blocks[0])  # alone, so that it compiles once
+    with cores() as pool:
+        yield from zip(blocks[1:], pool.map(function, blocks[1:]), strict=True)
+
+
+def block_inputs(inputs: Inputs, block: Block, members: int) -> Inputs:
+    """The inputs of the runs of one block."""
     runs = block.runs(members)
     return Inputs(
         features=jax.tree.map(

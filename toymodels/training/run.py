@@ -25,6 +25,7 @@ from jaxtyping import Float, Int, Shaped
 from toymodels.config import SettingsError, check_count, from_json, to_json
 from toymodels.models import Params
 from toymodels.store import Result
+from toymodels.training.batch_loss import losses
 from toymodels.training.blocks import (
     Block,
     Blocks,
@@ -151,8 +152,12 @@ class Run:
     ) -> Float[np.ndarray, " runs"]:
         """Loss of every run of the spec on fresh samples, the same for all of them.
 
+        Of a finite dataset the samples are its points; the loss on others is that of
+        this run with another distribution in its spec.
+
         Args:
-            batch: samples to average over, rounded up to whole training batches.
+            batch: samples to average over, rounded up to whole training batches; of no
+                account where every batch is the whole dataset.
             seed: of the evaluation samples, which training never saw.
             relative: divide by the loss of the all-zero prediction on these samples,
                 which compares models of different n.
@@ -161,30 +166,32 @@ class Run:
             The loss in the spec's convention; its standard error falls as 1/√batch.
             NaN for runs that became non-finite, whatever they are now.
         """
+        if self.runs != self.spec.runs:
+            raise SettingsError(
+                "run", f"{self.runs} selected runs", "the whole ensemble"
+            )
         plan, inputs = plan_of(self.spec), inputs_of(self.spec)
-        batches = -(-check_count("batch", batch) // plan.batch)
+        whole = self.spec.features.whole_batch
+        batches = 1 if whole else -(-check_count("batch", batch) // plan.batch)
         key = jax.random.fold_in(jax.random.key(self.spec.seed), 2**31 + seed)
-        params, members = self._all_params(), self.spec.members
+        members = self.spec.members
 
         def losses_of(block: Block) -> tuple[np.ndarray, np.ndarray]:
             runs = block.runs(members)
-            part = {name: jnp.asarray(value[runs]) for name, value in params.items()}
+            part = {
+                name: jnp.asarray(value[runs]) for name, value in self.params.items()
+            }
             of_block = block_inputs(inputs, block, members)
             loss, zero = _evaluate(plan, of_block, part, key, batches, block.seed_count)
             return np.asarray(loss), np.asarray(zero)
 
         loss, zero = np.empty((2, self.runs), np.float32)
-        for block, losses in by_block(losses_of, divide(self.spec)):
-            loss[block.runs(members)], zero[block.runs(members)] = losses
-        loss = loss / zero if relative else loss
+        for block, found in by_block(losses_of, divide(self.spec)):
+            loss[block.runs(members)], zero[block.runs(members)] = found
+        if relative:
+            with np.errstate(invalid="ignore", divide="ignore"):  # no importance at all
+                loss = loss / zero
         return np.where(self.status == NON_FINITE, np.nan, loss)
-
-    def _all_params(self) -> Params:
-        if self.runs != self.spec.runs:
-            raise SettingsError(
-                "run", f"{self.runs} selected runs", "the whole ensemble"
-            )
-        return self.params
 
     def select(self, indices: Sequence[int] | np.ndarray) -> "Run":
         """The runs at `indices`, in that order; the spec stays that of all."""
@@ -265,20 +272,14 @@ def _evaluate(
     keys = jnp.broadcast_to(key, (seeds,))
     runs = inputs.learning_rate.shape[0]
 
-    def losses_of(params, x, importance):
-        output = plan.model.apply(params, x)
-        zero = jnp.zeros_like(output)
-        return (
-            plan.objective.loss(x, output, importance),
-            plan.objective.loss(x, zero, importance),
-        )
+    losses_of = functools.partial(losses, plan.model, plan.objective, runs=runs)
 
     def block(totals, index):
         x = sample(
             inputs.features, keys, index, members=runs // seeds, batch=plan.batch
         )
-        losses = jax.vmap(losses_of)(params, x, inputs.importance)
-        return jax.tree.map(jnp.add, totals, losses), None
+        both = jax.vmap(losses_of)(params, x, inputs.importance)
+        return jax.tree.map(jnp.add, totals, both), None
 
     start = (jnp.zeros(runs), jnp.zeros(runs))
     totals, _ = jax.lax.scan(block, start, jnp.arange(blocks))
