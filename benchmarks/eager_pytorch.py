@@ -57,8 +57,11 @@ class Ensemble:
         return loss.detach()
 
 
-def serve(kind: type[Ensemble]) -> None:
-    """Answer requests: {"workload": …} starts one, {} trains its next repeat."""
+def serve(kind: type[Ensemble], unavailable: tuple[type[Exception], ...] = ()) -> None:
+    """Answer requests: {"workload": …} starts one, {} trains its next repeat.
+
+    An exception among `unavailable` says that this machine cannot run such ensembles.
+    """
     ensemble: Ensemble | None = None
 
     def handle(request):
@@ -67,8 +70,11 @@ def serve(kind: type[Ensemble]) -> None:
             ensemble = kind(Workload(**request["workload"]))
         assert ensemble is not None, "the first request names a workload"
         start = time.perf_counter()
-        for _ in range(ensemble.work.steps):
-            loss = ensemble.step()
+        try:
+            for _ in range(ensemble.work.steps):
+                loss = ensemble.step()
+        except unavailable as reason:
+            return {"unavailable": str(reason).partition("\n")[0]}
         seconds = time.perf_counter() - start
         return {"seconds": seconds, "loss": float(loss.mean())}
 
