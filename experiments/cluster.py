@@ -39,17 +39,19 @@ CONNECT_SECONDS = 10.0
 RETRIES = 2
 POLL_SECONDS = 0.1
 
+_BEFORE_START = "distributed.nanny.pre-spawn-environ"
+
 
 class ClusterLost(StoreError):
     """The cluster went away in the middle; what was finished is in the store."""
 
 
-def train_part(folder: str, whole: str, key: str, block: Block) -> dict[str, Any]:
+def train_part(folder: str, settings: str, key: str, block: Block) -> dict[str, Any]:
     """One task, run by a worker: a part is in the store afterwards.
 
     Args:
         folder: of the parts.
-        whole: key of the settings of all parts, which lie there.
+        settings: key of those of the whole, which lie there.
         key: of the part, as the client sees it.
         block: which part.
 
@@ -57,15 +59,15 @@ def train_part(folder: str, whole: str, key: str, block: Block) -> dict[str, Any
         Whether it was trained now, the seconds; or why it is refused, in one line.
     """
     try:
-        return _train_part(Store(Path(folder)), whole, key, block)
+        return _train_part(Store(Path(folder)), settings, key, block)
     except (SettingsError, StoreError) as error:
         # Not raised: trying again would not help, and the class cannot be pickled.
         return {"refused": str(error)}
 
 
-def _train_part(store: Store, whole: str, key: str, block: Block) -> dict[str, Any]:
+def _train_part(store: Store, settings: str, key: str, block: Block) -> dict[str, Any]:
     start = time.monotonic()
-    spec = part(spec_of(store.root, whole), block)
+    spec = part(spec_of(store.root, settings), block)
     if store.key(spec, KIND) != key:
         return {"refused": "a worker has other code, versions or devices than this"}
     with warnings.catch_warnings():
@@ -120,7 +122,7 @@ class Cluster:
         futures = []
         try:
             for key, block in absent.items():
-                task = (train_part, folder, parts.key, key, block)
+                task = (train_part, folder, parts.settings_key, key, block)
                 name = f"toymodels-part-{key}"
                 futures.append(self.client.submit(*task, key=name, retries=RETRIES))
             finished, done = as_completed(futures), 0
@@ -186,6 +188,7 @@ def connected(
         yield None
         return
     try:
+        import dask
         import distributed
     except ImportError:
         raise SettingsError(
@@ -196,6 +199,9 @@ def connected(
         ) from None
     with _quiet(), contextlib.ExitStack() as stack:
         if workers:
+            # For the processes, which come to life before a plugin could tell them.
+            quiet = {f"{_BEFORE_START}.DASK_LOGGING__DISTRIBUTED": "critical"}
+            stack.enter_context(dask.config.set(quiet))
             local = distributed.LocalCluster(
                 n_workers=workers,
                 threads_per_worker=1,
@@ -250,10 +256,12 @@ def _own_core() -> Any:
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
     """Dask logs what we say in one line, and workers that come and go."""
-    logger = logging.getLogger("distributed")
-    level = logger.level
-    logger.setLevel(logging.CRITICAL + 1)
+    names = [n for n in logging.root.manager.loggerDict if n.startswith("distributed")]
+    levels = {name: logging.getLogger(name).level for name in names}
+    for name in names:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     try:
         yield
     finally:
-        logger.setLevel(level)
+        for name, level in levels.items():
+            logging.getLogger(name).setLevel(level)

@@ -21,6 +21,7 @@ from toymodels.store import Store
 from toymodels.training import Run, TrainSpec, join, part
 from toymodels.training.blocks import Block
 
+SETTINGS = "settings of all parts"
 KIND = f"train with code {training_hash()[:16]}"
 
 # A shared file system may show what another machine wrote only after a while: clients
@@ -46,9 +47,11 @@ class Parts:
 
     def __post_init__(self):
         self.store = Store(self.folder.absolute())
-        if self.store.usable(self.key, "settings") is None:
+        # Not `key`: a training that is one part shares it with the part.
+        self.settings_key = self.store.key(self.spec, SETTINGS)
+        if self.store.usable(self.settings_key, SETTINGS) is None:
             settings = Result({}, {"spec": to_json(self.spec)})
-            self.store.save(self.key, settings, {"kind": "settings of all parts"})
+            self.store.save(self.settings_key, settings, {"kind": SETTINGS})
         self.keys = {self.key_of(block): block for block in self.blocks}
 
     def key_of(self, block: Block) -> str:
