@@ -232,6 +232,23 @@ def flip_a_bit(store):
     payload.write_bytes(data)
 
 
+def test_a_manifest_does_not_list_large_tables(store):
+    def settings_with(rows):
+        return StoredSettings(
+            count=1, rate=0.5, name="a", steps=(1, 2), table=np.zeros((rows, 2))
+        )
+
+    for rows, listed in (
+        (3, [[0.0, 0.0]] * 3),
+        (9_000, "9000 × 2 numbers, not listed"),
+    ):
+        given = settings_with(rows)
+        store.cached(given, "train", lambda: Result({}))
+        found = store.manifest(store.key(given, "train"))["settings"]
+        assert found["table"] == {"array": listed, "dtype": "float64"}
+        assert found["steps"] == [1, 2] and found["name"] == "a"
+
+
 def change_manifest(store, **changes):
     path = next(store.root.glob("*.json"))
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))

@@ -21,12 +21,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from toymodels.config import to_json
 from toymodels.disk import StoreError, check_writable, explained, partial_file
 from toymodels.result import Result, plain_text, read_payload, write_payload
 
 SCHEMA_VERSION = 1
 """To be raised when the same settings begin to mean another computation."""
+
+MOST_LISTED = 10_000
+"""Numbers of one array that a manifest lists."""
 
 
 class DamagedEntry(StoreError):
@@ -199,7 +204,7 @@ class Store:
         result = compute()
         record = {
             "kind": kind,
-            "settings": to_json(settings),
+            "settings": _brief(to_json(settings)),
             "seconds": round(time.monotonic() - start, 3),
         }
         self.save(key, result, record)
@@ -224,6 +229,21 @@ class Store:
         # Another content is another file: replacing an entry never touches the old
         # payload before the new manifest is in place.
         return self.root / f"{key}.{digest[:16]}.npz"
+
+
+def _brief(data: Any) -> Any:
+    """JSON of settings without the numbers of large arrays: manifests are for people.
+
+    Every manifest is read at every start, and a sweep may be over millions of members.
+    """
+    if isinstance(data, list):
+        return [_brief(value) for value in data]
+    if not isinstance(data, dict):
+        return data
+    if set(data) == {"array", "dtype"} and np.size(data["array"]) > MOST_LISTED:
+        shape = " × ".join(map(str, np.shape(data["array"])))
+        return {"array": f"{shape} numbers, not listed", "dtype": data["dtype"]}
+    return {name: _brief(value) for name, value in data.items()}
 
 
 _OTHER_STORE = "another store, with --store or TOYMODELS_STORE"

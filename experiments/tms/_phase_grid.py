@@ -19,6 +19,8 @@ from experiments.tms._quadrature import expected_loss
 from toymodels.config import check_choice, content_hash, settings
 from toymodels.plotting import caption_line
 
+MOST_HISTORIES = 1_000_000
+
 X_LABEL = "relative importance $r$"
 Y_LABEL = r"probability $p = 1 - S$"
 
@@ -93,6 +95,7 @@ class PhaseGrid:
         A linear autoencoder has no local minima, so it needs no restarts.
         """
         model = self.model()
+        seeds = self.groups * (1 if linear else self.restarts)
         return tm.TrainSpec(
             model=model.linear_control() if linear else model,
             features=tm.IndependentFeatures(
@@ -100,11 +103,12 @@ class PhaseGrid:
             ),
             importance=self.importance(),
             optimiser=tm.Optimiser(learning_rate=self.learning_rate),
-            seeds=self.groups * (1 if linear else self.restarts),
+            seeds=seeds,
             steps=self.steps,
             batch=self.batch,
             snapshots=(0,),
-            history=20,
+            # Of 10⁷ runs 20 windows would be larger than everything else.
+            history=20 if seeds * self.grid**2 <= MOST_HISTORIES else 1,
             seed=self.seed,
         )
 
