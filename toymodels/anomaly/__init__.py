@@ -4,6 +4,7 @@ A detector is fitted to reference observations of one model and then scores othe
 **higher is more anomalous**. `DETECTORS` has them all by name.
 """
 
+from toymodels.anomaly.attribution import Attribution as Attribution
 from toymodels.anomaly.base import BOUNDS as BOUNDS
 from toymodels.anomaly.base import DETECTORS as DETECTORS
 from toymodels.anomaly.base import SEES as SEES
@@ -12,11 +13,32 @@ from toymodels.anomaly.base import Fitted as Fitted
 from toymodels.anomaly.base import detector as detector
 from toymodels.anomaly.base import make_detector as make_detector
 from toymodels.anomaly.checks import ReferenceWarning as ReferenceWarning
+from toymodels.anomaly.data_leverage import Leverage as Leverage
+from toymodels.anomaly.distinct import first_of_copies as first_of_copies
 from toymodels.anomaly.ensemble import fit_each as fit_each
 from toymodels.anomaly.ensemble import score_each as score_each
+from toymodels.anomaly.gram_bounds import GramBounds as GramBounds
+from toymodels.anomaly.likelihood_ratio import LikelihoodRatio as LikelihoodRatio
+from toymodels.anomaly.linear_explanation import LinearExplanation as LinearExplanation
+from toymodels.anomaly.linear_explanation import RandomSubspaces as RandomSubspaces
+from toymodels.anomaly.mahalanobis import Mahalanobis as Mahalanobis
+from toymodels.anomaly.neighbours import NearestNeighbours as NearestNeighbours
 from toymodels.anomaly.norm import Norm as Norm
 from toymodels.anomaly.observations import Context as Context
 from toymodels.anomaly.observations import Labels as Labels
 from toymodels.anomaly.observations import Observations as Observations
 from toymodels.anomaly.observations import observe as observe
+from toymodels.anomaly.probe import SupervisedProbe as SupervisedProbe
 from toymodels.anomaly.random_score import RandomScore as RandomScore
+from toymodels.anomaly.reconstruction import ReconstructionError as ReconstructionError
+from toymodels.anomaly.scikit import IsolationForest as IsolationForest
+from toymodels.anomaly.scikit import LocalOutlierFactor as LocalOutlierFactor
+from toymodels.anomaly.scrubbing import CausalScrubbing as CausalScrubbing
+from toymodels.anomaly.sparse_code import OracleCode as OracleCode
+from toymodels.anomaly.sparse_code import (
+    OracleCodeWithBackdoor as OracleCodeWithBackdoor,
+)
+from toymodels.anomaly.sparse_code import code_cost as code_cost
+from toymodels.anomaly.sparse_code import sparse_code as sparse_code
+from toymodels.anomaly.spectral import QuantumEntropy as QuantumEntropy
+from toymodels.anomaly.spectral import SpectralSignature as SpectralSignature

@@ -22,17 +22,19 @@ its name in `DETECTORS`; docs/detectors.md works through this example:
         def _score(self, state, observations):
             return jnp.max(jnp.abs(observations.h) / state[:, None], axis=0)
 
-`_fit` may return any pytree. Both run under `jax.vmap` over models unless the class
-says `batched = False`, so they work on arrays alone: what can be wrong with the data
-was checked before.
+`_fit` may return any pytree. Both are compiled, and run under `jax.vmap` over models,
+unless the class says `batched = False`; so they work on arrays alone, and what can be
+wrong with the data was checked before.
 
 Axis letters: `samples` as columns, n features, d hidden dimensions, `runs` models.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, ClassVar, dataclass_transform
 
+import jax
 import numpy as np
 from jaxtyping import Array, Float
 
@@ -97,7 +99,8 @@ class Detector:
         sees: the most that it looks at, one of `SEES`.
         bound: "upper" or "lower" if it stands for what is possible at best or without
             knowledge, rather than for a method.
-        batched: works under `jax.vmap` over models; others are looped over.
+        batched: works under `jax.jit`, and `jax.vmap` over models; others are looped
+            over.
         needs: fields of the context without which it cannot be fitted.
         inverts: uses the inverse of the reference's covariance, so that a reference of
             deficient rank deserves a warning.
@@ -130,7 +133,8 @@ class Detector:
         context = Context() if context is None else context
         self.check_fit(reference, context)
         d, n = reference.h.shape[-2], reference.x.shape[-2]
-        return Fitted(self.name, d, n, self._fit(reference, context))
+        fit = _compiled_fit if self.batched else type(self)._fit
+        return Fitted(self.name, d, n, fit(self, reference, context))
 
     def score(
         self, state: Fitted, observations: Observations
@@ -149,7 +153,8 @@ class Detector:
                 finite.
         """
         self.check_score(state, observations)
-        return self._score(state.state, observations)
+        score = _compiled_score if self.batched else type(self)._score
+        return score(self, state.state, observations)
 
     def check_fit(self, reference: Observations, context: Context) -> None:
         """The errors and warnings of `fit`, and nothing else."""
@@ -193,6 +198,16 @@ class Detector:
     ) -> Float[Array | np.ndarray, " samples"]:
         """(samples,) scores, from data that have been checked."""
         raise NotImplementedError
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _compiled_fit(detector: Detector, reference: Observations, context: Context):
+    return detector._fit(reference, context)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _compiled_score(detector: Detector, state: Any, observations: Observations):
+    return detector._score(state, observations)
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)

@@ -7,8 +7,9 @@ known. `anomaly.ensemble` checks the values of a stack of models before it compi
 import warnings
 from typing import Any
 
-import jax
 import numpy as np
+from jax.core import Tracer
+from jaxtyping import Float
 
 from toymodels.anomaly.observations import Context, Observations
 from toymodels.config import SettingsError, check_count
@@ -86,7 +87,7 @@ def check_dictionary(dictionary: Any, reference: Observations) -> None:
 
 
 def _check_finite(field: str, array: Any) -> None:
-    if isinstance(array, jax.core.Tracer):
+    if isinstance(array, Tracer):
         return
     finite = np.isfinite(np.asarray(array)).all(0)
     if not finite.all():
@@ -101,12 +102,11 @@ def _check_finite(field: str, array: Any) -> None:
 
 def warn_of_rank(name: str, reference: Observations) -> None:
     """Warn if the covariance of the reference is singular (up to `RCOND`)."""
-    if isinstance(reference.h, jax.core.Tracer):
+    if isinstance(reference.h, Tracer):
         return
-    h = np.asarray(reference.h, float)
-    d, samples = h.shape
-    eigenvalues = np.linalg.eigvalsh(np.cov(h).reshape(d, d))
-    rank = int((eigenvalues > RCOND * max(eigenvalues[-1], 0.0)).sum())
+    d, samples = reference.h.shape
+    values = _variances(reference)
+    rank = int((values > RCOND * max(values[-1], 0.0)).sum())
     if rank < d:
         warnings.warn(
             f"{name}: {samples} reference samples of rank {rank}, fewer than the d = "
@@ -115,3 +115,23 @@ def warn_of_rank(name: str, reference: Observations) -> None:
             ReferenceWarning,
             stacklevel=3,
         )
+
+
+def warn_of_explanation(name: str, epsilon: float, reference: Observations) -> None:
+    """Warn if no direction of the reference carries as little as a share epsilon."""
+    if isinstance(reference.h, Tracer):
+        return
+    values = _variances(reference)
+    if values[0] > epsilon * values.sum():
+        warnings.warn(
+            f"{name}: every direction carries at least {values[0] / values.sum():.3g} "
+            f"of the reference's variance, so none can be left out with epsilon "
+            f"{epsilon:g} and all scores are 0; try a larger epsilon, or soft=True",
+            ReferenceWarning,
+            stacklevel=3,
+        )
+
+
+def _variances(reference: Observations) -> Float[np.ndarray, " d"]:
+    h = np.asarray(reference.h, float)
+    return np.linalg.eigvalsh(np.cov(h).reshape(len(h), len(h)))
