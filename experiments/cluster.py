@@ -209,7 +209,10 @@ def connected(
                 # The estimate of each part is checked before it starts. Dask's limit is
                 # an equal share, and a worker that passes it is paused for ever.
                 memory_limit=0,
-                dashboard_address=None,
+                # Loopback alone, and no fixed port, so that two commands get along.
+                host="127.0.0.1",
+                dashboard_address="127.0.0.1:0",
+                worker_dashboard_address="127.0.0.1:0",
                 silence_logs=logging.CRITICAL,
             )
             stack.callback(local.close, timeout=10)
