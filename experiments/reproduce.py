@@ -37,6 +37,7 @@ from toymodels.claims import Claim
 from toymodels.compilation import keep_compiled
 from toymodels.config import SettingsError, check_choice, check_count
 from toymodels.disk import StoreError
+from toymodels.features import DEFAULT_GENERATOR, GENERATORS
 from toymodels.interrupt import calm_interrupt
 from toymodels.report import Section, write_report
 from toymodels.store import Store, default_root
@@ -76,6 +77,7 @@ def reproduce(
     only_plot: bool = False,
     fresh: bool = False,
     changes: Sequence[str] = (),
+    generator: str = DEFAULT_GENERATOR,
     workers: int = 0,
     scheduler: str | None = None,
     console: Console | None = None,
@@ -92,6 +94,7 @@ def reproduce(
         only_plot: draw from the store, compute nothing.
         fresh: compute everything again.
         changes: settings of the experiments as `name=value`, instead of the scale's.
+        generator: draws the samples of all trainings, see `TrainSpec.generator`.
         workers: processes of a local cluster that trains, one core each.
         scheduler: address of a running Dask scheduler, whose workers train.
         console: standard output when None.
@@ -103,6 +106,7 @@ def reproduce(
     """
     check_choice("scale", scale, SCALES)
     check_count("seed", seed, minimum=0)
+    check_choice("generator", generator, GENERATORS)
     if only_plot and fresh:
         raise SettingsError("--fresh", "also --only-plot", "one of the two")
     catalogue = find_experiments() if catalogue is None else catalogue
@@ -110,7 +114,7 @@ def reproduce(
     console = console or _console()
     kept = Store(Path(store) if store is not None else default_root())
     job = Job(kept, scale=scale, seed=seed, fresh=fresh, only_plot=only_plot)
-    job.changes = read_changes(changes)
+    job.changes, job.generator = read_changes(changes), generator
     folder = Path(out) if out is not None else default_folder(job.label)
     output = Output(folder, catalogue, job.label)
     prepared, failures = _prepare(chosen, job)
@@ -271,6 +275,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=(),
         metavar="NAME=VALUE",
         help="settings instead of the scale's, e.g. --set grid=1000 groups=1",
+    )
+    add(
+        "--generator",
+        default=DEFAULT_GENERATOR,
+        help=f"of the samples: {', '.join(GENERATORS)} (default: {DEFAULT_GENERATOR})",
     )
     add(
         "--workers",

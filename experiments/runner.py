@@ -22,6 +22,7 @@ from experiments.trainer import Trainer
 from toymodels.claims import Claim
 from toymodels.config import SettingsError, to_json
 from toymodels.disk import StoreError
+from toymodels.features import DEFAULT_GENERATOR
 from toymodels.plotting import png_bytes
 from toymodels.result import Result
 from toymodels.store import DamagedEntry, Store
@@ -38,7 +39,7 @@ class Prepared:
     settings: Any
     scale: str
     content: dict[str, Any]
-    """What the result depends on: the settings and the hash of the code."""
+    """What the result depends on: settings, hash of the code, generator."""
     key: str
 
     @property
@@ -79,6 +80,8 @@ class Job:
     only_plot: bool = False
     changes: dict[str, Any] = field(default_factory=dict)
     """Settings that differ from the preset of the scale."""
+    generator: str = DEFAULT_GENERATOR
+    """Draws the samples of all trainings."""
     cluster: Cluster | None = None
     progress: Callable[[int, int], None] = lambda done, total: None
     parts: Callable[[PartsReport], None] = lambda report: None
@@ -89,8 +92,10 @@ class Job:
 
     @property
     def label(self) -> str:
-        """The scale, or what says that its settings were changed."""
-        return f"{self.scale}-changed" if self.changes else self.scale
+        """The scale, and what says that something else was changed."""
+        changed = ["changed"] if self.changes else []
+        other = [self.generator] if self.generator != DEFAULT_GENERATOR else []
+        return "-".join([self.scale, *changed, *other])
 
 
 def prepare(experiment: Experiment, job: Job) -> Prepared:
@@ -106,7 +111,7 @@ def prepare(experiment: Experiment, job: Job) -> Prepared:
     preset = dataclasses.replace(cls.preset(job.scale), seed=job.seed)
     settings = changed(preset, job.changes)
     code = code_hash(experiment.path, experiment.module, ("compute", cls.__name__))
-    content = {"settings": settings, "code": code}
+    content = {"settings": settings, "code": code, "generator": job.generator}
     key = job.store.key(content, f"experiment {experiment.id}")
     return Prepared(experiment, module, settings, job.label, content, key)
 
@@ -152,6 +157,7 @@ def _result(prepared: Prepared, job: Job) -> tuple[Result, bool]:
         job.stop,
         job.fresh,
         job.renewed,
+        generator=job.generator,
         cluster=job.cluster,
         parts=job.parts,
     )

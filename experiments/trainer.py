@@ -9,6 +9,7 @@ finished. They are trained one after another in this process, or by a cluster.
 """
 
 import collections
+import dataclasses
 import shutil
 import time
 import warnings
@@ -19,6 +20,7 @@ from pathlib import Path
 from experiments.cluster import Cluster
 from experiments.parts import KIND, Parts, PartsProgress, PartsReport, keep
 from toymodels.disk import StoreError
+from toymodels.features import DEFAULT_GENERATOR
 from toymodels.store import Store
 from toymodels.training import (
     Checkpoints,
@@ -53,6 +55,7 @@ class Trainer:
         fresh: train again what is stored.
         renewed: keys of what this job has trained; shared by its experiments, so that
             what two of them read is trained once even when `fresh`.
+        generator: draws the samples, whatever the specs say.
         cluster: trains all parts; this process when None.
         parts: called with how far a divided training is.
         divide: where a training is cut; the same for everybody who uses the store.
@@ -63,6 +66,7 @@ class Trainer:
     stop: Callable[[], bool]
     fresh: bool = False
     renewed: set[str] = field(default_factory=set)
+    generator: str = DEFAULT_GENERATOR
     cluster: Cluster | None = None
     parts: Callable[[PartsReport], None] = lambda report: None
     divide: Callable[[TrainSpec], Sequence[Block]] = parts_of
@@ -78,6 +82,7 @@ class Trainer:
         """
         if self.stop():
             raise Stopped
+        spec = dataclasses.replace(spec, generator=self.generator)
         before = self.done
         self.total += spec.steps
         self.progress(self.done, self.total)

@@ -19,7 +19,7 @@ from experiments import reproduce as reproduce_module
 from experiments import trainer as trainer_module
 from experiments.estimate import BUDGETS, DRAWING, Estimate, in_words
 from experiments.imprint import ending, imprint, read_imprint
-from experiments.output import Output
+from experiments.output import Output, default_folder
 from experiments.registry import find_experiments, select, sort_key
 from experiments.reproduce import main, reproduce
 from experiments.runner import Job, prepare
@@ -358,6 +358,15 @@ def test_seed_scale_and_fresh_compute_again(fakes):
     assert fakes.computed() == []
 
 
+def test_another_generator_computes_again_elsewhere(fakes):
+    fakes.write(1)
+    fakes.run()
+    fakes.run(generator="counter_hash")
+    assert fakes.computed() == ["FAKE-1"] * 2
+    job = Job(fakes.store, generator="counter_hash")
+    assert str(default_folder(job.label)) == "figures-laptop-counter_hash"
+
+
 def test_an_edited_plot_is_drawn_from_the_store(fakes):
     fakes.write(1)
     fakes.run()
@@ -558,6 +567,7 @@ def test_a_damaged_ledger_is_said_before_the_work(fakes):
         (["TMS-1", "--scale", "huge"], "scale: got 'huge'"),
         (["TMS-1", "--scale", "laptob"], "try laptop"),
         (["TMS-1", "--seed", "-1"], "seed: got -1"),
+        (["TMS-1", "--generator", "dice"], "generator: got 'dice'"),
         (["TMS-1", "--only-plot", "--fresh"], "--fresh"),
         (["TMS-1", "--only-plot", "--seed", "123456"], "without --only-plot"),
         (["TMS-1", "--out", "file/figures"], "not a directory"),
@@ -647,6 +657,12 @@ def test_a_run_is_trained_once_and_read_from_the_store(tmp_path, whole, monkeypa
     assert reports[-1] == (1200, 1200)
     with pytest.raises(AssertionError, match="trained again"):
         trainer(store, fresh=True)(spec())
+
+
+def test_the_job_chooses_the_generator(tmp_path, whole):
+    run = trainer(Store(tmp_path / "store"), generator="counter_hash")(spec())
+    assert run.spec.generator == "counter_hash"
+    assert not np.array_equal(run.params["W"], whole.params["W"])
 
 
 def test_fresh_runs_are_trained_once_a_job(tmp_path, monkeypatch):

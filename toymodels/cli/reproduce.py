@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from experiments.reproduce import reproduce
+from toymodels.features import DEFAULT_GENERATOR
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +33,8 @@ class Reproduce:
         only_plot: draw from the store, compute nothing.
         fresh: compute everything again.
         changes: settings of the experiments as name=value, instead of the scale's.
+        generator: of the samples, threefry2x32 or counter_hash; figures of another
+            than the first go to a folder of their own.
         workers: train on a local cluster of so many processes, one core each; blocks
             that are finished stay in the store, whatever dies.
         scheduler: train on the workers of a running Dask scheduler, tcp://HOST:PORT;
@@ -50,6 +53,7 @@ class Reproduce:
     changes: Annotated[
         tuple[str, ...], tyro.conf.arg(name="set", metavar="NAME=VALUE ...")
     ] = ()
+    generator: str = DEFAULT_GENERATOR
     workers: int = 0
     scheduler: str | None = None
 

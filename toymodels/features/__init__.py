@@ -18,7 +18,11 @@ from toymodels.features.draw_dataset import sample_dataset
 from toymodels.features.exactly_k import ExactlyK
 from toymodels.features.finite_dataset import FiniteDataset, stack_datasets
 from toymodels.features.gaussian import GaussianFeatures
-from toymodels.features.generators import GENERATORS, with_generator
+from toymodels.features.generators import (
+    DEFAULT_GENERATOR,
+    GENERATORS,
+    with_generator,
+)
 from toymodels.features.groups import AnticorrelatedGroup, CorrelatedGroup
 from toymodels.features.independent import IndependentFeatures
 from toymodels.features.noisy import NoisyFeatures
@@ -26,11 +30,12 @@ from toymodels.features.probabilities import (
     geometric_probability,
     power_law_probability,
 )
-from toymodels.features.repeated_point import RepeatedPoint
+from toymodels.features.repeated_point import RepeatedPoint, random_point
 from toymodels.features.sparse_rows import SparseRows
 from toymodels.features.unit_norm import UnitNorm
 
 __all__ = [
+    "DEFAULT_GENERATOR",
     "GENERATORS",
     "AnticorrelatedGroup",
     "Concatenated",
@@ -53,6 +58,7 @@ __all__ = [
     "geometric_probability",
     "leaf",
     "power_law_probability",
+    "random_point",
     "sample_dataset",
     "stack_datasets",
     "with_generator",

@@ -11,8 +11,10 @@ from jaxtyping import Key
 
 from toymodels.features import counter_hash
 
+DEFAULT_GENERATOR = "threefry2x32"
+
 GENERATORS: dict[str, Any] = {
-    "threefry2x32": "threefry2x32",
+    DEFAULT_GENERATOR: "threefry2x32",
     counter_hash.NAME: counter_hash.IMPLEMENTATION,
 }
 

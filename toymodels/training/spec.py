@@ -27,7 +27,7 @@ from toymodels.config import (
     content_hash,
     settings,
 )
-from toymodels.features import GENERATORS, FeatureDistribution
+from toymodels.features import DEFAULT_GENERATOR, GENERATORS, FeatureDistribution
 from toymodels.models import ModelSettings
 from toymodels.training.objective import Objective
 from toymodels.training.optimiser import Optimiser
@@ -78,7 +78,7 @@ class TrainSpec:
     history: int = 200
     early_stop: bool = False
     seed: int = 0
-    generator: str = "threefry2x32"
+    generator: str = DEFAULT_GENERATOR
 
     def __post_init__(self):
         for name in ("steps", "batch", "history"):
