@@ -229,6 +229,33 @@ def paths():
     )
 
 
+def detection(rows=6, columns=3):
+    x = np.geomspace(0.003, 1, 30)
+    names = [f"detector {k}" for k in range(rows)]
+    middle = RNG.random((rows, columns))
+    kinds = [f"scenario {k}" for k in range(columns)]
+    return plotting.detection_figure(
+        names,
+        [f"against {kind}, of some kind" for kind in kinds],
+        np.stack([middle, middle - 0.1, middle + 0.1]).clip(0, 1),
+        roc={
+            name: [Curve("", x, x**0.5, x, x**0.3) for _ in kinds] for name in names[:3]
+        },
+        scores={
+            name: {kind: RNG.normal(size=50) for kind in [*kinds, "B"]}
+            for name in names[:3]
+        },
+        groups={"those of one kind": 0, **({"others": 2} if rows > 2 else {})},
+        hollow=middle.T[::-1].T,
+        hollow_name="others",
+        references={"chance": 0.5, "solved": 0.95},
+        xlabel="AUROC",
+        score_label="score",
+        title=TITLE,
+        caption=CAPTION,
+    )
+
+
 def verdicts():
     return plotting.verdict_strip(
         [f"TMS-{k}" for k in range(1, 26)] + ["TMS-14c-hexagon"],
@@ -260,6 +287,8 @@ FIGURES = {
     "learning without names": lambda: learning(named=False),
     "levels": levels,
     "paths": paths,
+    "detection": detection,
+    "detection of little": lambda: detection(rows=1, columns=1),
     "verdicts": verdicts,
 }
 

@@ -47,7 +47,7 @@ class Evaluation:
     detectors: tuple[str, ...]
     """Names, with settings where they are not the default ones."""
     sees: tuple[str, ...]
-    """The most that each detector looks at."""
+    """The most that each detector looks at, see `seen_by`."""
     bounds: tuple[str, ...]
     """"upper", "lower" or "" for each detector."""
     scenarios: tuple[str, ...]
@@ -66,6 +66,11 @@ class Evaluation:
     def runs(self) -> int:
         """Number of models."""
         return self.auroc.shape[-1]
+
+    @property
+    def finite(self) -> Int[np.ndarray, " finite"]:
+        """Models that did not diverge."""
+        return np.flatnonzero(np.isfinite(self.auroc).all(axis=(0, 1)))
 
     def select(self, runs: Int[np.ndarray, " chosen"]) -> "Evaluation":
         """Some of the models, in that order."""
@@ -108,7 +113,6 @@ def evaluate(
     comparisons: Sequence[Comparison] | None = None,
     reference: Reference | None = None,
     samples: int = 1000,
-    untrusted_share: float | None = None,
     seed: int = 0,
 ) -> Evaluation:
     """Fit every detector to every model and score every scenario.
@@ -120,8 +124,6 @@ def evaluate(
         comparisons: those of `comparisons_of` when None.
         reference: what detectors are fitted on; trusted samples when None.
         samples: number in each scenario, ≥ 2.
-        untrusted_share: share of the point in what spectral methods search; None for
-            that of each model's training.
         seed: of all draws, ≥ 0.
 
     Raises:
@@ -138,15 +140,13 @@ def evaluate(
     reference = reference or Reference()
     finite = _finite_runs(worlds)
     alive = worlds.select(np.flatnonzero(finite))
-    scores, seconds = _all_scores(
-        alive, detectors, drawn, reference, samples, untrusted_share, seed
-    )
+    scores, seconds = _all_scores(alive, detectors, drawn, reference, samples, seed)
     whole = np.full((*scores.shape[:2], len(finite), samples), np.nan, np.float32)
     whole[:, :, finite] = scores
     empty = np.full((len(detectors), len(pairs), len(finite)), np.nan)
     blank = Evaluation(
         detectors=tuple(one.label for one in detectors),
-        sees=tuple(one.sees for one in detectors),
+        sees=tuple(map(seen_by, detectors)),
         bounds=tuple(one.bound for one in detectors),
         scenarios=tuple(drawn),
         comparisons=pairs,
@@ -194,6 +194,15 @@ def over_seeds(
     return result
 
 
+def seen_by(detector: Detector) -> str:
+    """What it looks at, and whether it searches untrusted samples as well.
+
+    These hold the point, so whatever recurs in them can be found without a model.
+    """
+    extra = " + untrusted" if "untrusted" in detector.needs else ""
+    return detector.sees + extra
+
+
 def _finite_runs(worlds: World) -> np.ndarray:
     """Which models have finite parameters."""
     if worlds.runs is None:
@@ -214,7 +223,6 @@ def _all_scores(
     drawn: Mapping[str, Scenario],
     reference: Reference,
     samples: int,
-    untrusted_share: float | None,
     seed: int,
 ) -> tuple[np.ndarray, np.ndarray]:
     """(detectors, scenarios, runs, samples) scores, and seconds a sample.
@@ -223,9 +231,7 @@ def _all_scores(
     """
     known, found, learn, test = jax.random.split(jax.random.key(seed), 4)
     seen = _observe(worlds, draw_reference(reference, worlds, known))
-    context = _context(
-        worlds, drawn, reference, samples, untrusted_share, (found, learn)
-    )
+    context = _context(worlds, drawn, reference, samples, (found, learn))
     fits = [fit_each(one, seen, context) for one in detectors]
     scores = np.zeros((len(detectors), len(drawn), worlds.runs, samples), np.float32)
     seconds = np.full(len(detectors), np.inf)
@@ -246,7 +252,6 @@ def _context(
     drawn: Mapping[str, Scenario],
     reference: Reference,
     samples: int,
-    untrusted_share: float | None,
     keys: Any,
 ) -> Context:
     """What some detectors need besides the reference, for every model.
@@ -255,7 +260,7 @@ def _context(
     many anomalies as others: what learns from them is an upper bound.
     """
     found, learn = keys
-    dirty = dataclasses.replace(reference, kind="contaminated", share=untrusted_share)
+    dirty = dataclasses.replace(reference, kind="contaminated")
     x, labels = [], []
     counts = [sum(s.backdoor == kind for s in drawn.values()) for kind in (False, True)]
     for place, scenario in enumerate(drawn.values()):

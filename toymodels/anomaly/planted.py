@@ -14,7 +14,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from toymodels.anomaly.world import (
     World,
@@ -84,6 +84,53 @@ def planted_worlds(
         values=values_of(normal),
         **{"trigger_noise": np.zeros((runs, n), np.float32), **parts},
     )
+
+
+def planted_share(spec: TrainSpec) -> Float[np.ndarray, " members"]:
+    """Share of each member's training samples that are the repeated point.
+
+    Returns:
+        0 where nothing is repeated.
+    """
+    features = spec.features
+    inner = features.base if isinstance(features, NoisyFeatures) else features
+    if isinstance(inner, RepeatedPoint):
+        share = np.asarray(inner.rate, float)
+    elif isinstance(inner, FiniteDataset):
+        most = np.asarray(inner.counts).max(axis=-1)
+        share = np.where(most > 1, most / np.asarray(inner.counts).sum(axis=-1), 0.0)
+    else:
+        share = np.zeros(())
+    if share.ndim and len(share) not in (1, spec.members):  # given over all runs
+        share = share.reshape(len(spec.seeds), spec.members).max(axis=0)
+    return np.broadcast_to(share, (spec.members,))
+
+
+def unplanted_twin(spec: TrainSpec, member: int) -> int | None:
+    """The member that differs from `member` in the rate alone, which is 0.
+
+    Returns:
+        None if there is no such member, or the features are no stream.
+    """
+    share = planted_share(spec)
+    inputs = inputs_of(spec)
+    if isinstance(spec.features, FiniteDataset):
+        return None
+    traced = (inputs.features, inputs.importance, inputs.learning_rate)
+    leaves = jax.tree_util.tree_leaves_with_path((*traced, inputs.weight_decay))
+
+    def settings(member: int) -> list[np.ndarray]:
+        return [
+            np.asarray(leaf).reshape(len(spec.seeds), spec.members, -1)[:, member]
+            for path, leaf in leaves
+            if jax.tree_util.keystr(path[-1:]) != ".rate"
+        ]
+
+    mine = settings(member)
+    for other in np.flatnonzero(share == 0):
+        if all(map(np.array_equal, settings(int(other)), mine)):
+            return int(other)
+    return None
 
 
 def _of_stream(features: FeatureDistribution) -> dict[str, Any]:

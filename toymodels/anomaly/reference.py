@@ -29,8 +29,9 @@ class Reference:
             in training, with its R copies or the share q of the samples.
             "deduplicated": the same, but a row that occurs often is kept once.
         samples: number drawn from a stream, ≥ 2; a finite set is taken whole.
-        share: of the point in a stream, in [0, 1); None for the one of training, which
-            a model that never saw the point does not have.
+        share: of the point in a contaminated stream, and in the untrusted samples that
+            some detectors search, in [0, 1); None for the one of each model's training,
+            which is 0 for a model that never saw the point.
     """
 
     kind: str = "trusted"

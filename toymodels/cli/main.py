@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import tyro
 
+from toymodels.cli.detect import Detect
 from toymodels.cli.geometry import Geometry
 from toymodels.cli.list_experiments import ListExperiments
 from toymodels.cli.reproduce import Reproduce
@@ -24,6 +25,7 @@ Command = (
     | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
     | Annotated[Train, tyro.conf.subcommand("train")]
     | Annotated[Geometry, tyro.conf.subcommand("geometry")]
+    | Annotated[Detect, tyro.conf.subcommand("detect")]
 )
 
 

@@ -23,6 +23,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from toymodels.anomaly.planted import planted_share
 from toymodels.cli.world import Distribution, Network, ObjectiveFlags, OptimiserFlags
 from toymodels.config import (
     SettingsError,
@@ -61,7 +62,7 @@ class Train:
       toymodels train --out runs/pentagon --probability 1 0.3 0.05 --seeds 8
 
       toymodels train --out runs/backdoor --n 40 --d 12 --probability 0.06
-          --backdoor-rate 0.01 --backdoor-size 8
+          --backdoor-rate 0 0.01 --backdoor-size 8 --seeds 10
 
       toymodels train --out runs/abs --model.kind computation --n 10 --model.neurons 6
           --values signed --objective.target abs
@@ -143,7 +144,7 @@ class Train:
     def _check_size(self) -> None:
         """The memory check of the numbers, before any array is made of them."""
         hidden = self.model.neurons if self.model.kind == "computation" else self.d
-        runs = check_count("seeds", self.seeds) * len(self.distribution.probability)
+        runs = check_count("seeds", self.seeds) * self.distribution.members
         need = memory_need(
             n=self.n,
             hidden=hidden,
@@ -232,3 +233,5 @@ def _report(run: Run, out: Path, console: Console) -> None:
     convention = f"{run.spec.objective.kind}, q = {run.spec.objective.exponent:g}"
     console.print(f"{run.runs} runs: {said}{spread} ({convention})")
     console.print(f"{out / WEIGHTS}\nNext: toymodels geometry {out}")
+    if planted_share(run.spec).any():
+        console.print(f"or:   toymodels detect {out}")

@@ -7,7 +7,7 @@ import numpy as np
 
 import toymodels as tm
 from toymodels.config import SettingsError, check_count
-from toymodels.features import FeatureDistribution
+from toymodels.features import FeatureDistribution, random_point
 from toymodels.models import ModelSettings
 from toymodels.training import Objective, Optimiser
 
@@ -108,8 +108,9 @@ class Distribution:
         correlation: of the copula's Gaussians, in [0, 1).
         noise: standard deviation of Gaussian noise on every coordinate.
         unit_norm: scale every sample to length 1 (independent features only).
-        backdoor_rate: share of samples that are one fixed point, in [0, 1).
-        backdoor_size: active features of that point.
+        backdoor_rate: share of samples that are one fixed point, in [0, 1); several
+            values train one model for each, and 0 is the same model without a backdoor.
+        backdoor_size: active features of that point, drawn with the seed.
     """
 
     kind: Literal[
@@ -123,8 +124,8 @@ class Distribution:
     correlation: float = 0.0
     noise: float = 0.0
     unit_norm: bool = False
-    backdoor_rate: float = 0.0
-    backdoor_size: int = 1
+    backdoor_rate: tuple[float, ...] = (0.0,)
+    backdoor_size: int = 2
 
     def settings(self, n: int, seed: int) -> FeatureDistribution:
         """The distribution over n features; `seed` draws the backdoor's point."""
@@ -133,15 +134,30 @@ class Distribution:
             features = tm.UnitNorm(base=features)
         if self.noise:
             features = tm.NoisyFeatures(base=features, scale=self.noise)
-        if self.backdoor_rate:
-            point = self._point(n, seed)
+        if any(self.backdoor_rate):
+            rates = self.backdoor_rate
             features = tm.RepeatedPoint(
-                base=features, point=point, rate=self.backdoor_rate
+                base=features,
+                point=self._point(n, seed),
+                rate=rates[0] if len(rates) == 1 else np.array(rates),
             )
         return features
 
+    @property
+    def members(self) -> int:
+        """How many models are trained for each seed."""
+        return max(len(self.probability), len(self.backdoor_rate))
+
     def _base(self, n: int) -> FeatureDistribution:
         p = np.asarray(self.probability)[:, None]
+        if len(self.backdoor_rate) > 1:
+            if len(p) > 1:
+                raise SettingsError(
+                    "backdoor_rate",
+                    f"{len(self.backdoor_rate)} values",
+                    "one value where there are several probabilities",
+                )
+            p = p[0, 0]  # the same for all members
         if self.kind == "exactly_k":
             return tm.ExactlyK(n=n, k=self.k, values=self.values)
         if self.kind in ("correlated", "anticorrelated"):
@@ -169,7 +185,6 @@ class Distribution:
         size = check_count("backdoor_size", self.backdoor_size)
         if size > n:
             raise SettingsError("backdoor_size", size, f"at most n = {n}")
-        rng = np.random.default_rng(seed)
-        point = np.zeros(n)
-        point[rng.permutation(n)[:size]] = rng.uniform(size=size)
-        return point
+        return random_point(
+            n, size=size, seed=seed, values=self.values, unit_norm=self.unit_norm
+        )

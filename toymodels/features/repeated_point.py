@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float64, PRNGKeyArray
 
-from toymodels.config import SettingsError, check_range
+from toymodels.config import SettingsError, check_choice, check_count, check_range
 from toymodels.features.base import (
     FeatureDistribution,
     LabelledSamples,
@@ -19,6 +19,7 @@ from toymodels.features.base import (
     leaf,
 )
 from toymodels.features.uniform import open_uniform
+from toymodels.features.values import VALUE_MOMENTS
 
 
 def _check_rate(field: str, value: object) -> None:
@@ -32,6 +33,36 @@ def _check_rate(field: str, value: object) -> None:
 def _check_point(field: str, value: object) -> None:
     if not (np.asarray(value).dtype.kind in "fiu" and np.isfinite(value).all()):
         raise SettingsError(field, value, "n finite numbers")
+
+
+def random_point(
+    n: int, *, size: int, seed: int, values: str = "uniform", unit_norm: bool = False
+) -> Float64[np.ndarray, " n"]:
+    """A point with `size` random features active, to be repeated.
+
+    Args:
+        n: number of features.
+        size: active features, 1 to n.
+        seed: of features and values, ≥ 0.
+        values: as of other samples: "uniform", "signed" or "boolean".
+        unit_norm: scale the point to length 1, as other samples are.
+
+    Raises:
+        SettingsError: more active features than there are.
+    """
+    if check_count("size", size) > n:
+        raise SettingsError("size", size, f"at most n = {n} active features")
+    check_choice("values", values, VALUE_MOMENTS)
+    rng = np.random.default_rng(check_count("seed", seed, minimum=0))
+    value = rng.uniform(size=size)
+    point = np.zeros(n)
+    chosen = rng.permutation(n)[:size]
+    if values == "boolean":
+        value = np.ones(size)
+    elif values == "signed":
+        value = value * rng.choice([-1.0, 1.0], size)
+    point[chosen] = value
+    return point / np.linalg.norm(point) if unit_norm else point
 
 
 @feature_distribution

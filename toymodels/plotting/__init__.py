@@ -21,6 +21,7 @@ Figures:
     neuron_stacks(W, served, titles=…)              W (panels, neurons, n): stacked bars
     pair_panels(reads, writes, titles=…)            two neurons and two features
     surface_panels(x, y, surfaces, limit=…)         title → Surface: filled contours
+    detection_figure(rows, columns, intervals, roc=…, scores=…)     detectors
     verdict_strip(ids, verdicts)                    one tile a claim
 Bytes:
     training_gif(W, step, loss_step, loss, titles=…)    W (snaps, panels, 2, n)
@@ -52,6 +53,7 @@ from toymodels.plotting.curves import (
     over_seeds,
     small_multiples,
 )
+from toymodels.plotting.detection import detection_figure
 from toymodels.plotting.dimensionality import (
     NAMED_FRACTIONS,
     dimensionality_scatter,
