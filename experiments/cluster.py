@@ -18,6 +18,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -151,14 +152,15 @@ class Cluster:
             raise self._lost() from error
 
     def _check(self, future: Any) -> None:
-        if future.status == "cancelled":
-            raise self._lost()
-        if future.status == "error":
-            error = future.exception()
+        try:
+            error = future.exception() if future.status == "error" else None
+            outcome = {} if error else future.result()
+        except (OSError, CancelledError) as lost:
+            raise self._lost() from lost
+        if error:
             raise RuntimeError(f"a part failed on the cluster: {error}") from error
-        refused = future.result().get("refused")
-        if refused:
-            raise StoreError(self.address, refused)
+        if "refused" in outcome:
+            raise StoreError(self.address, outcome["refused"])
 
     def _lost(self) -> ClusterLost:
         return ClusterLost(
@@ -188,7 +190,7 @@ def connected(
         yield None
         return
     try:
-        import dask
+        import dask.config
         import distributed
     except ImportError:
         raise SettingsError(
@@ -241,7 +243,8 @@ def _own_core() -> Any:
     from distributed import WorkerPlugin
 
     cores = sorted(getattr(os, "sched_getaffinity", lambda _: ())(0))
-    compiled = jax.config.jax_compilation_cache_dir
+    flags: Any = jax.config  # its attributes are made at run time
+    compiled = flags.jax_compilation_cache_dir
 
     class OwnCore(WorkerPlugin):
         name = "toymodels-own-core"

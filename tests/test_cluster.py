@@ -377,3 +377,21 @@ def test_reproduce_on_two_workers_writes_the_same_figures(tmp_path):
     alone = reproduce("alone")
     assert len(alone) == 4
     assert reproduce("together", "--workers", "2") == alone
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_workers_runs_and_keeps_its_numbers(tmp_path):
+    out = tmp_path / "cluster.json"
+    script = ROOT / "benchmarks" / "cluster.py"
+    flags = ["--blocks", "2", "--steps", "20", "--repeats", "1", "--out", out]
+    done = subprocess.run(
+        [str(word) for word in (sys.executable, script, *flags)],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "efficiency from 1 to 2 workers" in done.stdout
+    results = json.loads(out.read_text())
+    assert results["efficiency"]["median"] > 0
+    assert set(results["blocks_per_second"]) == {"1", "2"}
