@@ -367,6 +367,34 @@ def test_another_generator_computes_again_elsewhere(fakes):
     assert str(default_folder(job.label)) == "figures-laptop-counter_hash"
 
 
+def test_changed_settings_are_another_result(fakes):
+    fakes.write(1)
+    fakes.run()
+    fakes.run(changes=["size=9"])
+    assert fakes.computed() == ["FAKE-1"] * 2
+    note = read_imprint((fakes.out / "FAKE-1_line.png").read_bytes())
+    assert note["settings"]["size"] == 9 and note["scale"] == "smoke-changed"
+    fakes.run()
+    assert fakes.computed() == []
+    summary = fakes.run(changes=["sise=9"])
+    assert summary.exit_code == 2
+    assert "try size" in fakes.shown
+
+
+def test_changed_settings_never_reach_the_readme(fakes, monkeypatch):
+    fakes.write(1)
+    readme = fakes.root / "README.md"
+    readme.write_text(f"{README_BEGIN}\n{README_END}\n")
+    monkeypatch.setattr(
+        reproduce_module,
+        "Output",
+        lambda *arguments: Output(*arguments, repository=fakes.root),
+    )
+    fakes.out = fakes.root / "figures"
+    fakes.run(scale="laptop", changes=["size=9"])
+    assert table_in_readme(readme).strip() == ""
+
+
 def test_an_edited_plot_is_drawn_from_the_store(fakes):
     fakes.write(1)
     fakes.run()
