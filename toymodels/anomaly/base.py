@@ -14,7 +14,7 @@ its name in `DETECTORS`; docs/detectors.md works through this example:
         quantile: float = 0.99
 
         def __post_init__(self):
-            check_range("quantile", self.quantile, low=0, high=1)
+            check_range("quantile", self.quantile, low=0.0, high=1.0)
 
         def _fit(self, reference, context):
             return jnp.quantile(jnp.abs(reference.h), self.quantile, axis=1)

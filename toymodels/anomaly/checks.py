@@ -117,21 +117,6 @@ def warn_of_rank(name: str, reference: Observations) -> None:
         )
 
 
-def warn_of_explanation(name: str, epsilon: float, reference: Observations) -> None:
-    """Warn if no direction of the reference carries as little as a share epsilon."""
-    if isinstance(reference.h, Tracer):
-        return
-    values = _variances(reference)
-    if values[0] > epsilon * values.sum():
-        warnings.warn(
-            f"{name}: every direction carries at least {values[0] / values.sum():.3g} "
-            f"of the reference's variance, so none can be left out with epsilon "
-            f"{epsilon:g} and all scores are 0; try a larger epsilon, or soft=True",
-            ReferenceWarning,
-            stacklevel=3,
-        )
-
-
 def _variances(reference: Observations) -> Float[np.ndarray, " d"]:
     h = np.asarray(reference.h, float)
     return np.linalg.eigvalsh(np.cov(h).reshape(len(h), len(h)))

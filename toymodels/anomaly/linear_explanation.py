@@ -23,9 +23,13 @@ rises with μ, so a bisection finds where it meets τ. Hence
 - soft: Mahalanobis² as long as the Rayleigh quotient of Σ⁻¹h is at least τ, and less
   beyond that, down to ‖h‖²/τ for a sample whose own direction carries at most τ;
 - subspaces: the same with c = 1, where μ may be negative, down to −λ_min. Never more
-  than Mahalanobis², and equal where the quotient is τ. With λ_min > τ no direction can
-  be left out and every score is 0. Superposition spreads variance evenly, so with few
-  dimensions ε must be about 1/d before there is a choice at all.
+  than Mahalanobis², and equal where the quotient is τ.
+
+With λ_min > τ no subspace qualifies, and since superposition spreads variance evenly,
+that is the rule for few dimensions: λ_min is close to tr Σ/d. Subspaces of d − 1
+dimensions are then compared that are nearly the best of their size: τ is raised to
+(1 + slack) λ_min. For small slack the direction left out stays near that of the least
+variance, where Mahalanobis distance, with λ's almost equal, hardly looks.
 
 Directions in which the reference does not vary are left out for free: what moves there
 is a shortfall, where a pseudo-inverse would not see it.
@@ -42,39 +46,59 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float
 
 from toymodels.anomaly.base import Context, Detector, Observations, detector
-from toymodels.anomaly.checks import warn_of_explanation
 from toymodels.anomaly.moments import Moments, moments
-from toymodels.config import check_count, check_range
+from toymodels.config import check_count, check_range, settings
 
 # Of the bisection for μ, on a logarithmic scale of 12 decades.
 _HALVINGS = 50
 
 
+@settings
+class SubspaceDetector(Detector):
+    """What the detector and its control share: which explanations there are.
+
+    Args:
+        epsilon: ε, the share of the trusted variance that may be missed, in (0, 1].
+        soft: leave out shares of directions, else whole subspaces.
+        slack: of subspaces where ε leaves no choice, see above, ≥ 0.
+    """
+
+    sees = "activations"
+
+    epsilon: float = 0.05
+    soft: bool = False
+    slack: float = 0.05
+
+    def __post_init__(self):
+        check_range(
+            "epsilon", self.epsilon, low=0.0, high=1.0, open_low=True, hint="0.05"
+        )
+        check_range("slack", self.slack, low=0.0)
+
+    def budget(self, found: Moments) -> Float[Array, ""]:
+        """τ, positive."""
+        total = jnp.sum(found.values)
+        budget = self.epsilon * jnp.where(total > 0, total, 1.0)
+        if self.soft:
+            return budget
+        return jnp.maximum(budget, (1 + self.slack) * found.values[0])
+
+
 @detector
-class LinearExplanation(Detector):
+class LinearExplanation(SubspaceDetector):
     """Shortfall of the linear explanation that accounts least for h.
 
     Args:
-        epsilon: ε, the share of the trusted variance that may be missed, in (0, 1).
+        epsilon: ε, the share of the trusted variance that may be missed, in (0, 1].
         soft: leave out shares of directions, else whole subspaces.
+        slack: of subspaces where ε leaves no choice, see above, ≥ 0.
         tuned: look for the worst explanation of every sample; else keep the one that
             leaves out the directions of least trusted variance.
     """
 
     name = "linear explanation"
-    sees = "activations"
 
-    epsilon: float = 0.05
-    soft: bool = True
     tuned: bool = True
-
-    def __post_init__(self):
-        _check_epsilon(self.epsilon)
-
-    def check(self, reference: Observations, context: Context) -> None:
-        """Warn if every subspace that may be left out is empty."""
-        if not self.soft:
-            warn_of_explanation(self.name, self.epsilon, reference)
 
     def _fit(self, reference: Observations, context: Context) -> Moments:
         return moments(reference.h)
@@ -82,7 +106,7 @@ class LinearExplanation(Detector):
     def _score(
         self, state: Moments, observations: Observations
     ) -> Float[Array, " samples"]:
-        budget = _budget(state, self.epsilon)
+        budget = self.budget(state)
         h = state.rotate(observations.h)
         if self.tuned:
             left_out, share = worst_direction(h, state.values, budget, soft=self.soft)
@@ -92,29 +116,27 @@ class LinearExplanation(Detector):
 
 
 @detector
-class RandomSubspaces(Detector):
+class RandomSubspaces(SubspaceDetector):
     """Control: the shortfall under explanations that were not made for the sample.
 
-    Each leaves out one direction that is as random as the variance which it may miss
-    permits: the worst direction for a random activation.
+    Each leaves out the direction that is worst for a random activation; it is as random
+    as the variance which may be missed permits.
 
     Args:
         epsilon: as in `LinearExplanation`.
-        soft: as there.
+        soft: as there; True permits nearly every direction.
+        slack: as there.
         explanations: how many; the score is the largest shortfall.
     """
 
     name = "random subspaces"
-    sees = "activations"
     bound = "lower"
     needs = ("key",)
 
-    epsilon: float = 0.05
-    soft: bool = True
     explanations: int = 1
 
     def __post_init__(self):
-        _check_epsilon(self.epsilon)
+        super().__post_init__()
         check_count("explanations", self.explanations)
 
     def _fit(
@@ -124,7 +146,7 @@ class RandomSubspaces(Detector):
         shape = (reference.h.shape[0], self.explanations)
         drawn = jax.random.normal(context.key, shape, found.values.dtype)
         left_out, share = worst_direction(
-            drawn, found.values, _budget(found, self.epsilon), soft=self.soft
+            drawn, found.values, self.budget(found), soft=self.soft
         )
         return found, left_out, share
 
@@ -137,7 +159,7 @@ class RandomSubspaces(Detector):
     ) -> Float[Array, " samples"]:
         found, left_out, share = state
         missed = share[:, None] * (left_out.T @ found.rotate(observations.h)) ** 2
-        return jnp.max(missed, axis=0) / _budget(found, self.epsilon)
+        return jnp.max(missed, axis=0) / self.budget(found)
 
 
 def worst_direction(
@@ -204,12 +226,3 @@ def _least_directions(
     before = jnp.cumsum(variances) - variances
     room = (budget - before) / jnp.maximum(variances, jnp.finfo(variances.dtype).tiny)
     return jnp.clip(room, 0.0, 1.0) if soft else (room >= 1).astype(variances.dtype)
-
-
-def _budget(found: Moments, epsilon: float) -> Float[Array, ""]:
-    total = jnp.sum(found.values)
-    return epsilon * jnp.where(total > 0, total, 1.0)
-
-
-def _check_epsilon(epsilon: float) -> None:
-    check_range("epsilon", epsilon, low=0.0, high=1.0, open_low=True, hint="0.05")

@@ -33,6 +33,7 @@ References:
 """
 
 import dataclasses
+import math
 
 import jax
 import jax.numpy as jnp
@@ -209,7 +210,7 @@ class CausalScrubbing(Detector):
 
 def _form(scrub: _Scrub, epsilon: float) -> Float[Array, "k k"]:
     """G from the change that each direction alone makes at a share of √ε."""
-    k, size = scrub.readers.shape[0], np.sqrt(epsilon)
+    k, size = scrub.readers.shape[0], math.sqrt(epsilon)
     coordinates = scrub.readers @ (scrub.second - scrub.first)
     before = scrub.decode(scrub.first)
 
