@@ -186,7 +186,7 @@ def test_initial_scales():
 
 
 def test_memory_is_checked_before_the_start():
-    spec = spec_of(batch=2**20, seeds=4096)
+    spec = spec_of(batch=2**30, seeds=4096)
     with pytest.raises(tm.SettingsError, match=r"GiB.*try batch=\d+"):
         tm.train(spec)
     needed = estimate_bytes(spec)

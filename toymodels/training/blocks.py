@@ -69,15 +69,29 @@ def divide(spec: TrainSpec) -> tuple[Block, ...]:
     """
     if jax.default_backend() != "cpu":
         return (undivided(spec),)
-    numbers = spec.model.n * spec.batch
-    wanted = -(-spec.runs // MOST_BLOCKS)
-    size = max(min(wanted, MOST_NUMBERS // numbers), BLOCK_NUMBERS // numbers)
-    size = max(size, FEWEST_RUNS)
+    size = _runs_in_block(spec.model.n, spec.batch, spec.runs)
     members = _ranges(spec.members, size)
     seeds = _ranges(
         len(spec.seeds), max(size // spec.members, 1) if len(members) == 1 else 1
     )
     return tuple(Block(s, m) for s in seeds for m in members)
+
+
+def _runs_in_block(n: int, batch: int, runs: int) -> int:
+    wanted = -(-runs // MOST_BLOCKS)
+    size = max(min(wanted, MOST_NUMBERS // (n * batch)), BLOCK_NUMBERS // (n * batch))
+    return max(size, FEWEST_RUNS)
+
+
+def runs_at_once(n: int, batch: int, runs: int) -> tuple[int, int]:
+    """How many runs a block of an ensemble has, and how many all that are computed now.
+
+    Both are at most so many; the second depends on the cores of this machine.
+    """
+    if jax.default_backend() != "cpu":
+        return runs, runs
+    size = min(_runs_in_block(n, batch, runs), runs)
+    return size, min(size * core_count(), runs)
 
 
 def undivided(spec: TrainSpec) -> Block:
@@ -197,12 +211,17 @@ def _advanced(
     return jax.block_until_ready(advance(plan, inputs, state, until))
 
 
+def core_count() -> int:
+    """Cores that this process may use."""
+    # Python 3.13 has `os.process_cpu_count` for it.
+    usable = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)
+    return len(usable)
+
+
 @contextmanager
 def cores() -> Iterator[Executor]:
     """Threads, one for each core that this process may use."""
-    # Python 3.13 has `os.process_cpu_count` for it.
-    usable = getattr(os, "sched_getaffinity", lambda _: range(os.cpu_count() or 1))(0)
-    with ThreadPoolExecutor(len(usable), "toymodels-block") as pool:
+    with ThreadPoolExecutor(core_count(), "toymodels-block") as pool:
         yield pool
 
 

@@ -2,7 +2,9 @@
 
 The largest arrays of a step are the samples, the output, its gradient and the
 intermediates between them, each (runs, n, batch) float32; the hidden layer adds
-(runs, d, batch).
+(runs, d, batch). Of all runs, only those of the blocks that are computed now have them
+(`blocks`). Sparse rows go through the model in parts (`batch_loss`), so there the batch
+is that of one part, and the columns of W that it names, (batch, width, d), come along.
 """
 
 import dataclasses
@@ -12,11 +14,21 @@ import os
 import jax
 
 from toymodels.config import SettingsError
+from toymodels.features import FiniteDataset
+from toymodels.training.batch_loss import rows_in_block
+from toymodels.training.blocks import runs_at_once
 from toymodels.training.spec import TrainSpec
 
 # Simultaneously live (runs, n, batch) arrays of a step, as XLA schedules it on a CPU:
-# samples, random numbers, output, residual and its gradient.
+# samples, output, residual and its gradient; a fifth is scratch of the matrix product.
 LIVE_SAMPLE_ARRAYS = 5
+# Copies of the parameters: themselves, gradient, two moments, and the sum over blocks
+# or the joined state of all runs.
+LIVE_PARAMETERS = 5
+# Of sparse rows: of the whole ensemble, of its blocks of runs, divided in parts.
+LIVE_ROWS = 3
+# Compiling and holding one more program.
+PROGRAM_BYTES = 48 * 2**20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,16 +36,18 @@ class MemoryNeed:
     """Peak bytes of a training, by what they grow with."""
 
     fixed: int
-    """Parameters, optimiser, snapshots and loss history."""
+    """The program, and parts of a sparse batch."""
+    per_run: int
+    """Parameters, optimiser, snapshots and the run's dataset."""
     per_sample: int
-    """Of all runs, for each sample of a batch."""
+    """Of all runs that are computed at once, for each sample of a batch."""
     batch: int
     runs: int
 
     @property
     def total(self) -> int:
         """Peak bytes."""
-        return self.fixed + self.per_sample * self.batch
+        return self.fixed + self.per_run * self.runs + self.per_sample * self.batch
 
 
 def memory_need(
@@ -49,10 +63,11 @@ def memory_need(
         batch: samples in each update.
         copies: further copies of the parameters, for snapshots.
     """
-    # Parameters, gradients, two moments, and one copy while the state is replaced.
+    _, now = runs_at_once(n, batch, runs)
     return MemoryNeed(
-        fixed=4 * runs * (5 + copies) * parameters,
-        per_sample=4 * runs * (LIVE_SAMPLE_ARRAYS * n + 2 * hidden),
+        fixed=PROGRAM_BYTES,
+        per_run=4 * (LIVE_PARAMETERS + copies) * parameters,
+        per_sample=4 * now * (LIVE_SAMPLE_ARRAYS * n + 2 * hidden),
         batch=batch,
         runs=runs,
     )
@@ -65,13 +80,33 @@ def estimate_bytes(spec: TrainSpec) -> int:
 
 def _need_of(spec: TrainSpec) -> MemoryNeed:
     sizes = [math.prod(shape[1:]) for shape in spec.parameter_shapes().values()]
-    return memory_need(
+    hidden = max(sizes) // spec.model.n
+    need = memory_need(
         n=spec.model.n,
-        hidden=max(sizes) // spec.model.n,
+        hidden=hidden,
         parameters=sum(sizes),
         runs=spec.runs,
         batch=spec.batch,
         copies=len(spec.snapshots),
+    )
+    if isinstance(spec.features, FiniteDataset):
+        return _in_parts(need, spec.features, hidden)
+    return need
+
+
+def _in_parts(need: MemoryNeed, data: FiniteDataset, hidden: int) -> MemoryNeed:
+    """The need where only a part of the batch is dense."""
+    pair = 8  # an index and a value
+    together, now = runs_at_once(data.n, need.batch, need.runs)
+    part = min(rows_in_block(data.n, together), need.batch)
+    # The columns that a row names, and their gradient.
+    columns = 2 * data.width * hidden
+    drawn = 0 if data.whole_batch else 2 * pair * data.width * now
+    return dataclasses.replace(
+        need,
+        fixed=need.fixed + part * (need.per_sample + 4 * now * columns),
+        per_run=need.per_run + LIVE_ROWS * pair * data.points * data.width,
+        per_sample=drawn,
     )
 
 
@@ -105,10 +140,12 @@ def check_need(need: MemoryNeed, what: str, available: int | None = None) -> int
 
 
 def _what_fits(need: MemoryNeed, available: int) -> str:
-    batch = (available - need.fixed) // need.per_sample
-    if batch >= 16:
-        return f"batch={batch}"
-    runs = available * need.runs // need.total
+    rest = available - need.fixed
+    if need.per_sample:
+        batch = (rest - need.per_run * need.runs) // need.per_sample
+        if batch >= 16:
+            return f"batch={batch}"
+    runs = (rest - need.per_sample * need.batch) // need.per_run
     return f"{runs} runs" if runs >= 1 else "a smaller n or d, or fewer snapshots"
 
 

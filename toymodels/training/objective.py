@@ -76,8 +76,12 @@ class Objective:
             importance: I_i.
             weight: share of each sample in the mean; the same for all when None.
         """
-        each = self.per_sample(x, output, importance)
-        total = each.mean() if weight is None else (each * weight).sum()
+        if weight is None:
+            total = self.per_sample(x, output, importance).mean()
+        else:
+            # As two products: at n = 10,000 XLA's sum of a product over features took
+            # twice as long as the rest of the step, and four arrays of its own.
+            total = importance @ (self._power(self.targets(x) - output) @ weight)
         return total / x.shape[0] if self.kind == "mean" else total
 
     def _power(self, error: Float[Array, "n batch"]) -> Float[Array, "n batch"]:

@@ -315,6 +315,7 @@ def run_chunks(
         inputs, state = place(spec, mesh, inputs, state)
         division = (undivided(spec),)
     blocks = Blocks.of(plan_of(spec), division, inputs, state)
+    del inputs, state  # the blocks have their own; these would double the memory
     if is_complete(spec, blocks):
         yield ChunkReport.of(spec, blocks, seconds=0.0)
         return
