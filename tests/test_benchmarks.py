@@ -222,27 +222,3 @@ def test_a_machine_without_a_compiler_leaves_one_peer_out(scripts, tmp_path):
     with pytest.raises(sides.Unavailable, match="compiler"):
         process.start(vars(work), repeats=1)
     process.close()
-
-
-def test_the_share_of_compiling_is_lower_where_programs_are_kept(tmp_path):
-    out = tmp_path / "share.json"
-    command = [BENCHMARKS / "compile_share.py", "TMS-3", "--scale", "smoke"]
-    command += ["--out", out]
-    done = subprocess.run(
-        [sys.executable, *map(str, command)], capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(out.read_text())
-    (cold,), (warm,) = found["cold"], found["warm"]
-    assert cold["programs"] == warm["programs"] > 0
-    assert "jit(advance)" in cold["slowest"]
-    assert warm["compile_seconds"] < 0.7 * cold["compile_seconds"]
-    for row in (cold, warm):
-        assert 0 < row["compile_seconds"] < row["seconds"]
-
-
-def test_seconds_of_overlapping_intervals_count_once(scripts):
-    import compile_share
-
-    covered = compile_share._covered([(5.0, 6.0), (0.0, 3.0), (1.0, 2.0), (2.5, 4.0)])
-    assert covered == pytest.approx(5.0)
