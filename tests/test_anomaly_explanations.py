@@ -142,7 +142,7 @@ OPTIONS = {"epsilon": 0.1, "steps": 60, "donors": 8, "pairs": 32}
 @pytest.fixture(scope="module")
 def scrubbed():
     """A detector of masks on a model of two dimensions, its state and some samples."""
-    rng = np.random.default_rng(3)
+    rng = np.random.default_rng(5)
     W = rng.normal(size=(2, 4)).astype(np.float32)
     context = Context(
         model=MODEL,
@@ -171,18 +171,22 @@ def test_the_worst_mask_is_the_one_that_a_search_finds(scrubbed):
     best = losses[cost <= OPTIONS["epsilon"]].max(0)
     found = np.asarray(detector.score(fitted, seen(h)))
     # The grid is coarse, so the search may do a little better; the climb a little less.
-    assert (found > 0.97 * best).all() and (found < 1.1 * best).all()
+    assert (found > 0.98 * best).all() and (found < 1.1 * best).all()
+    # Most often a single direction is worst, but not always.
+    assert (found > 1.05 * losses[-5:-2].max(0)).any()
     base = losses[-5]
     assert (found >= base * (1 - 1e-5)).all() and (found > 1.2 * base).any()
-    # The explanations to start from use up the budget; at the ends nothing or all of
-    # the variance is missed.
-    assert (cost[-5:-2] <= OPTIONS["epsilon"]).all() and (cost[-5:-2] > 0.097).all()
+    # Explanations to start from use up the budget, unless a whole direction is within
+    # it; at the ends nothing or all of the variance is missed.
+    starts = masks[-5:-2]
+    assert (cost[-5:-2] <= OPTIONS["epsilon"]).all()
+    assert ((cost[-5:-2] > 0.097) | (starts.max(1) == 1)).all() and cost[-5] > 0.097
     np.testing.assert_allclose(cost[-2:], [0, 1], atol=1e-5)
 
 
 def test_the_cost_of_a_sample_is_counted():
     tuned = make_detector("causal scrubbing", **OPTIONS)
-    assert tuned.passes_per_sample(2) == 8 * (3 + 180 + 2) + 32 * 2 * 10
+    assert tuned.passes_per_sample(2) == 8 * (3 + 180 + 2) + 32 * 2 * 12
     assert make_detector("causal scrubbing", tuned=False).passes_per_sample(2) == 16
 
 

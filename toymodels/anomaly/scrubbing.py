@@ -50,7 +50,7 @@ DIRECTIONS = ("principal", "features", "random")
 
 # Samples whose explanations are tuned at once, which bounds the memory.
 _AT_ONCE = 64
-_HALVINGS = 10
+_HALVINGS = 12
 _BASE_STEPS = 100
 
 
@@ -249,19 +249,21 @@ def _scale_form(
 def _fit_to_budget(
     scrub: _Scrub, shares: Float[Array, " k"], epsilon: float
 ) -> Float[Array, " k"]:
-    """Shares scaled so that C(s) = ε, or the largest is 1 and C(s) ≤ ε."""
+    """Shares scaled, and cut at 1, so that C(s) = ε, or less where all are cut."""
     whole = shares / jnp.maximum(jnp.max(shares), jnp.finfo(shares.dtype).tiny)
+
+    def scaled(level: Float[Array, ""]) -> Float[Array, " k"]:
+        return jnp.minimum(10.0**level * whole, 1.0)
 
     def halve(_, bounds):
         low, high = bounds
         middle = (low + high) / 2
-        fits = scrub.trusted_loss(middle * whole) <= epsilon
+        fits = scrub.trusted_loss(scaled(middle)) <= epsilon
         return jnp.where(fits, middle, low), jnp.where(fits, high, middle)
 
+    # From a thousandth to ten times, where a second share may have been cut as well.
     one = jnp.ones((), shares.dtype)
-    # From a little above 1, so that 1 itself is reached.
-    low, _ = jax.lax.fori_loop(0, _HALVINGS, halve, (0 * one, 1.01 * one))
-    return jnp.minimum(low, 1.0) * whole
+    return scaled(jax.lax.fori_loop(0, _HALVINGS, halve, (-3 * one, one))[0])
 
 
 def _unit(vector: Float[Array, " k"]) -> Float[Array, " k"]:
