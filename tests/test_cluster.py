@@ -4,6 +4,7 @@ A client process trains a small phase diagram with two local workers. Every work
 writes into a journal when it begins a part and when the part is in the store.
 """
 
+import contextlib
 import json
 import os
 import random
@@ -190,7 +191,8 @@ def test_killed_workers_and_a_killed_client_change_no_bit(tmp_path, reference):
     client = sweep.start()
     # The workers that begin these parts, counted over all of them, die at once.
     for count in sorted(rng.sample(range(1, 6), 3)):
-        os.kill(sweep.wait("begin", count, client), signal.SIGKILL)
+        with contextlib.suppress(ProcessLookupError):  # it began two and died of one
+            os.kill(sweep.wait("begin", count, client), signal.SIGKILL)
     sweep.wait("end", 4, client)
     client.kill()
     client.communicate()
@@ -207,7 +209,7 @@ def test_killed_workers_and_a_killed_client_change_no_bit(tmp_path, reference):
     # Ten parts, and the linear control, which is one.
     assert len(begun) == PARTS + 1
     killed = len([1 for event, _, _ in events if event == "begin"]) - len(begun)
-    assert killed >= 3, "nobody died"
+    assert killed >= 2, "nobody died"
     assert list((sweep.store / "unfinished").iterdir()) == []
 
 
