@@ -48,6 +48,8 @@ class SettingsError(ValueError):
 
 def shorten(value: Any, limit: int = 80) -> str:
     """The value as text on one line, cut to `limit` characters."""
+    if isinstance(value, np.generic | np.ndarray) and not np.ndim(value):
+        value = value.item()  # 42, not np.int64(42)
     text = " ".join(repr(value).split())
     return text if len(text) <= limit else text[: limit - 1] + "…"
 

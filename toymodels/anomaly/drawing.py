@@ -3,10 +3,9 @@
 Axis letters: `runs` models, n features, `samples`.
 """
 
-import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
+from jaxtyping import Bool, Float, Int
 
 from toymodels.anomaly.world import World
 from toymodels.config import SettingsError
@@ -15,9 +14,9 @@ from toymodels.features import LabelledSamples
 
 def finished(
     world: World,
-    key: PRNGKeyArray,
-    x: Float[Array, "n samples"],
-    active: Bool[Array, "n samples"],
+    rng: np.random.Generator,
+    x: Float[np.ndarray, "n samples"],
+    active: Bool[np.ndarray, "n samples"],
     *,
     backdoor: bool = False,
 ) -> LabelledSamples:
@@ -25,39 +24,53 @@ def finished(
 
     Args:
         world: of a single model.
-        key: of the noise.
+        rng: of the noise.
         x: one sample a column.
         active: features that are on.
         backdoor: whether this is the point, whose noise may differ.
+
+    Returns:
+        x and active (n, samples), backdoor (samples,).
     """
     if world.unit_norm:
-        length = jnp.linalg.norm(x, axis=0, keepdims=True)
-        x = x / jnp.where(length > 0, length, 1.0)
+        length = np.linalg.norm(x, axis=0, keepdims=True)
+        x = x / np.where(length > 0, length, 1.0)
     if world.noisy:
-        scale = jnp.asarray(world.trigger_noise if backdoor else world.noise)
-        x = x + scale[:, None] * jax.random.normal(key, x.shape)
-    return LabelledSamples(x, active, jnp.full(x.shape[1], backdoor))
+        scale = world.trigger_noise if backdoor else world.noise
+        x = x + scale[:, None] * rng.normal(size=x.shape)
+    label = np.full(x.shape[1], backdoor)
+    return LabelledSamples(*map(jnp.asarray, (x.astype(np.float32), active, label)))
+
+
+def some_of(
+    share: Float[np.ndarray, "..."] | float,
+    size: Int[np.ndarray, "..."] | np.integer,
+) -> Int[np.ndarray, "..."]:
+    """About a `share` of `size` features, but at least one, and not all of them."""
+    return np.asarray(np.clip(np.round(share * size), 1, size - 1)).astype(int)
 
 
 def random_rank(
-    key: PRNGKeyArray, among: Bool[Array, " n"], samples: int
-) -> Int[Array, "n samples"]:
+    rng: np.random.Generator, among: Bool[np.ndarray, " n"], samples: int
+) -> Int[np.ndarray, "n samples"]:
     """Place of each feature in a random order in which those `among` come first.
 
     Returns:
         0 … n − 1; features that are not `among` get n.
     """
-    order = jax.random.uniform(key, (among.shape[0], samples))
-    order = jnp.where(among[:, None], order, 2.0)
-    rank = jnp.argsort(jnp.argsort(order, axis=0), axis=0)
-    return jnp.where(among[:, None], rank, among.shape[0])
+    n = len(among)
+    order = np.where(among[:, None], rng.random((n, samples)), 2.0)
+    rank = np.argsort(np.argsort(order, axis=0), axis=0)
+    return np.where(among[:, None], rank, n)
 
 
 def chosen(
-    key: PRNGKeyArray, among: Bool[Array, " n"], count: Int[Array, " samples"]
-) -> Bool[Array, "n samples"]:
+    rng: np.random.Generator,
+    among: Bool[np.ndarray, " n"],
+    count: Int[np.ndarray, " samples"],
+) -> Bool[np.ndarray, "n samples"]:
     """`count` random features of those `among`, all of them if there are fewer."""
-    return random_rank(key, among, count.shape[0]) < count[None, :]
+    return random_rank(rng, among, len(count)) < count[None, :]
 
 
 def check_enough(

@@ -10,6 +10,7 @@ Axis letters: `runs` models, `detectors`, `comparisons`, `scenarios`, `samples`.
 """
 
 import dataclasses
+import functools
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,7 +18,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Array, Float, Int
 
 from toymodels.anomaly.base import Detector
 from toymodels.anomaly.comparisons import (
@@ -33,6 +34,7 @@ from toymodels.anomaly.roc import auroc, average_precision, tpr_at_fpr
 from toymodels.anomaly.scenarios import Scenario, draw_scenario
 from toymodels.anomaly.world import World, dictionary_of
 from toymodels.config import SettingsError, check_choice, check_count
+from toymodels.models import ModelSettings, Params
 from toymodels.result import Result
 from toymodels.stats import bootstrap_interval
 
@@ -139,10 +141,12 @@ def evaluate(
         raise SettingsError("detectors", detectors, "one detector or more")
     reference = reference or Reference()
     finite = _finite_runs(worlds)
-    alive = worlds.select(np.flatnonzero(finite))
+    # A finite model stands in for one that diverged, so that shapes remain as they are.
+    alive = worlds.select(
+        np.where(finite, np.arange(len(finite)), int(np.argmax(finite)))
+    )
     scores, seconds = _all_scores(alive, detectors, drawn, reference, samples, seed)
-    whole = np.full((*scores.shape[:2], len(finite), samples), np.nan, np.float32)
-    whole[:, :, finite] = scores
+    scores[:, :, ~finite] = np.nan
     empty = np.full((len(detectors), len(pairs), len(finite)), np.nan)
     blank = Evaluation(
         detectors=tuple(one.label for one in detectors),
@@ -153,7 +157,7 @@ def evaluate(
         auroc=empty,
         average_precision=empty,
         tpr=empty,
-        scores=whole,
+        scores=scores,
         seconds=seconds,
         reference=reference.kind,
     )
@@ -241,7 +245,7 @@ def _all_scores(
         for row, (one, fit) in enumerate(zip(detectors, fits, strict=True)):
             start = time.perf_counter()
             scores[row, place] = np.asarray(score_each(one, fit, seen))
-            spent = (time.perf_counter() - start) / (worlds.runs * samples)
+            spent = (time.perf_counter() - start) / scores[row, place].size
             # The first scenario pays for the compilation.
             seconds[row] = min(seconds[row], spent)
     return scores, seconds
@@ -266,14 +270,13 @@ def _context(
     for place, scenario in enumerate(drawn.values()):
         size = max(2, samples // counts[scenario.backdoor])
         key = jax.random.fold_in(learn, place)
-        # Drawn in the size of the test samples, for which it is compiled anyway.
-        x.append(draw_scenario(scenario, worlds, key, samples).x[..., :size])
+        x.append(draw_scenario(scenario, worlds, key, size).x)
         labels.append(np.full((worlds.runs, size), scenario.backdoor))
     directions = jnp.concatenate(
         [dictionary_of(worlds.params), _observe(worlds, worlds.point[:, :, None]).h],
         axis=-1,
     )
-    seen = _observe(worlds, jnp.concatenate(x, axis=-1))
+    seen = _observe(worlds, np.concatenate(x, axis=-1))
     return Context(
         model=worlds.model,
         params=worlds.params,
@@ -285,9 +288,12 @@ def _context(
 
 
 def _observe(worlds: World, x: Any) -> Observations:
-    return jax.vmap(lambda params, x: observe(worlds.model, params, x))(
-        worlds.params, jnp.asarray(x)
-    )
+    return _observations(worlds.model, worlds.params, jnp.asarray(x))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _observations(model: ModelSettings, params: Params, x: Array) -> Observations:
+    return jax.vmap(lambda params, x: observe(model, params, x))(params, x)
 
 
 def _with_metrics(evaluation: Evaluation) -> Evaluation:

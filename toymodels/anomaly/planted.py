@@ -12,7 +12,6 @@ import dataclasses
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float, Int
 
@@ -73,8 +72,8 @@ def planted_worlds(
     noisy = isinstance(normal, NoisyFeatures)
     active = normal.activity().sum(axis=-1).astype(np.float32)
     return World(
-        params={name: jnp.asarray(value) for name, value in params.items()},
-        represented=represented_features(dictionary_of(params)),
+        params={name: np.asarray(value) for name, value in params.items()},
+        represented=np.asarray(represented_features(dictionary_of(params))),
         mean_active=np.broadcast_to(active, (runs,)),
         noise=np.broadcast_to(normal.scale if noisy else np.float32(0), (runs, n)),
         stream=chosen // spec.members,
@@ -172,7 +171,7 @@ def _of_dataset(
     if len({*copies}) > 1 or len({*size}) > 1:
         raise SettingsError(
             "runs",
-            f"sets of {sorted({*size})} other points and {sorted({*copies})} copies",
+            f"sets of {_several(size)} other points and {_several(copies)} copies",
             "finite sets of one size and one number of copies",
             "one member of the ensemble at a time",
         )
@@ -195,6 +194,10 @@ def _of_dataset(
         "points": int(known[0].sum()),
         "copies": int(copies[0]),
     }
+
+
+def _several(numbers: np.ndarray) -> str:
+    return ", ".join(map(str, np.unique(numbers)))
 
 
 def _subset(dataset: FiniteDataset, kept: np.ndarray, order: str) -> FiniteDataset:

@@ -7,14 +7,11 @@ every score states it.
 Axis letters: `runs` models, n features, `samples`.
 """
 
-import functools
+import numpy as np
+from jaxtyping import Float, PRNGKeyArray
 
-import jax
-import jax.numpy as jnp
-from jaxtyping import Array, Float, PRNGKeyArray
-
-from toymodels.anomaly.scenarios import Backdoor
-from toymodels.anomaly.world import World
+from toymodels.anomaly.scenarios import Backdoor, generator, models_of
+from toymodels.anomaly.world import World, draw_normal
 from toymodels.config import check_choice, check_count, check_range, settings
 
 KINDS = ("trusted", "contaminated", "deduplicated")
@@ -47,7 +44,7 @@ class Reference:
 
 def draw_reference(
     reference: Reference, worlds: World, key: PRNGKeyArray
-) -> Float[Array, "*runs n samples"]:
+) -> Float[np.ndarray, "runs n samples"]:
     """Reference samples of every model; the copies of the point come first.
 
     Args:
@@ -55,33 +52,28 @@ def draw_reference(
         worlds: with a runs axis.
         key: random key; consumed. Runs of one stream share the draws.
     """
-    one = functools.partial(_of_set if worlds.points else _of_stream, reference)
-    return jax.vmap(lambda world: one(world, jax.random.fold_in(key, world.stream)))(
-        worlds
+    one = _of_stream if worlds.points is None else _of_set
+    return np.stack(
+        [one(reference, world, generator(key, world)) for world in models_of(worlds)]
     )
 
 
-def _of_stream(reference: Reference, world: World, key: PRNGKeyArray) -> Array:
+def _of_stream(
+    reference: Reference, world: World, rng: np.random.Generator
+) -> np.ndarray:
     """As many copies as are expected, rounded: their number is not left to chance."""
-    point_key, rest_key = jax.random.split(key)
-    x = world.reference.sample(rest_key, reference.samples)
-    if reference.kind == "trusted":
-        return x
-    share = jnp.asarray(world.rate if reference.share is None else reference.share)
-    copies = jnp.round(share * reference.samples)
-    if reference.kind == "deduplicated":
-        copies = jnp.minimum(copies, 1)
-    first = jnp.arange(reference.samples) < copies.astype(jnp.int32)
-    return jnp.where(first[None, :], _point(world, point_key, reference.samples), x)
-
-
-def _of_set(reference: Reference, world: World, key: PRNGKeyArray) -> Array:
-    """All ordinary points, each once."""
-    x = world.reference.sample(key, world.points)
-    kept = {"trusted": 0, "contaminated": world.copies, "deduplicated": 1}
+    x = np.array(draw_normal(world.reference, rng, reference.samples).x)
+    share = world.rate if reference.share is None else reference.share
+    copies = int(np.round(share * reference.samples))
+    kept = {"trusted": 0, "contaminated": copies, "deduplicated": min(copies, 1)}
     copies = kept[reference.kind]
-    return jnp.concatenate([_point(world, key, copies), x], axis=1)
+    x[:, :copies] = Backdoor().draw(world, rng, copies).x
+    return x
 
 
-def _point(world: World, key: PRNGKeyArray, copies: int) -> Float[Array, "n copies"]:
-    return Backdoor().draw(world, key, copies).x
+def _of_set(reference: Reference, world: World, rng: np.random.Generator) -> np.ndarray:
+    """All ordinary points, each once."""
+    x = np.asarray(draw_normal(world.reference, rng, world.points).x)
+    kept = {"trusted": 0, "contaminated": world.copies, "deduplicated": 1}
+    copies = Backdoor().draw(world, rng, kept[reference.kind]).x
+    return np.concatenate([copies, x], axis=1)

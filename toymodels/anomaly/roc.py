@@ -12,10 +12,11 @@ import numpy as np
 import scipy.stats
 from jaxtyping import Float
 
-Scores = Float[np.ndarray, "*rows samples"]
+Positives = Float[np.ndarray, "*rows positives"]
+Negatives = Float[np.ndarray, "*rows negatives"]
 
 
-def auroc(positive: Scores, negative: Scores) -> Float[np.ndarray, "*rows"]:
+def auroc(positive: Positives, negative: Negatives) -> Float[np.ndarray, "*rows"]:
     """P(positive > negative) + P(equal)/2, over all pairs of samples.
 
     Args:
@@ -32,7 +33,9 @@ def auroc(positive: Scores, negative: Scores) -> Float[np.ndarray, "*rows"]:
     return np.where(np.isnan(both).any(axis=-1), np.nan, above / (p * q))
 
 
-def average_precision(positive: Scores, negative: Scores) -> Float[np.ndarray, "*rows"]:
+def average_precision(
+    positive: Positives, negative: Negatives
+) -> Float[np.ndarray, "*rows"]:
     """Σ_k (R_k − R_{k−1}) P_k over thresholds, with recall R and precision P.
 
     It depends on how many positives and negatives there are: a score that says nothing
@@ -54,7 +57,7 @@ def average_precision(positive: Scores, negative: Scores) -> Float[np.ndarray, "
 
 
 def tpr_at_fpr(
-    positive: Scores, negative: Scores, fpr: float | int = 0.01
+    positive: Positives, negative: Negatives, fpr: float | int = 0.01
 ) -> Float[np.ndarray, "*rows"]:
     """Share of positives flagged where a share `fpr` of the negatives is.
 
@@ -70,15 +73,19 @@ def tpr_at_fpr(
 
 
 def roc_curve(
-    positive: Scores, negative: Scores, fpr: Float[np.ndarray, " points"]
+    positive: Positives, negative: Negatives, fpr: Float[np.ndarray, " points"]
 ) -> Float[np.ndarray, "*rows points"]:
     """True positive rate at given false positive rates, as in `tpr_at_fpr`."""
 
     def single(positive: np.ndarray, negative: np.ndarray) -> np.ndarray:
         hits, alarms = _counts(positive, negative)
-        # Where the curve rises straight up, its upper end.
-        last = np.append(np.diff(alarms) > 0, True)
-        return np.interp(fpr, alarms[last] / alarms[-1], hits[last] / hits[-1])
+        x, y = alarms / alarms[-1], hits / hits[-1]
+        # Where the curve rises straight up, from its upper end to the next one's lower.
+        left = np.searchsorted(x, fpr, side="right") - 1
+        right = np.minimum(left + 1, len(x) - 1)
+        width = x[right] - x[left]
+        share = (fpr - x[left]) / np.where(width > 0, width, 1.0)
+        return y[left] + share * (y[right] - y[left])
 
     return _over_rows(single, positive, negative, (len(fpr),))
 

@@ -15,9 +15,8 @@ Axis letters: `runs` models, n features, `samples`.
 from typing import ClassVar
 
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, PRNGKeyArray
+from jaxtyping import Float, PRNGKeyArray
 
 from toymodels.anomaly.drawing import (
     check_enough,
@@ -25,8 +24,9 @@ from toymodels.anomaly.drawing import (
     chosen,
     finished,
     random_rank,
+    some_of,
 )
-from toymodels.anomaly.world import HOMOGENEOUS, World, draw_values
+from toymodels.anomaly.world import HOMOGENEOUS, World, draw_normal, draw_values
 from toymodels.config import (
     SettingsError,
     check_choice,
@@ -45,12 +45,14 @@ class Scenario:
     backdoor: ClassVar[bool] = False
     """Whether its samples are what a detector should find."""
 
-    def draw(self, world: World, key: PRNGKeyArray, samples: int) -> LabelledSamples:
+    def draw(
+        self, world: World, rng: np.random.Generator, samples: int
+    ) -> LabelledSamples:
         """Samples of one model's world with their ground truth.
 
         Args:
             world: of a single model.
-            key: random key; consumed.
+            rng: of the draws.
             samples: ≥ 1.
 
         Returns:
@@ -66,9 +68,11 @@ class Scenario:
 class Normal(Scenario):
     """N: ordinary samples that no detector was fitted on."""
 
-    def draw(self, world: World, key: PRNGKeyArray, samples: int) -> LabelledSamples:
+    def draw(
+        self, world: World, rng: np.random.Generator, samples: int
+    ) -> LabelledSamples:
         """Of the trusted distribution."""
-        return world.normal.sample_labelled(key, samples)
+        return draw_normal(world.normal, rng, samples)
 
 
 @settings
@@ -77,10 +81,12 @@ class Backdoor(Scenario):
 
     backdoor: ClassVar[bool] = True
 
-    def draw(self, world: World, key: PRNGKeyArray, samples: int) -> LabelledSamples:
+    def draw(
+        self, world: World, rng: np.random.Generator, samples: int
+    ) -> LabelledSamples:
         """The same point in every column."""
-        x = jnp.broadcast_to(jnp.asarray(world.point)[:, None], (world.n, samples))
-        return finished(world, key, x, x != 0, backdoor=True)
+        x = np.broadcast_to(world.point[:, None], (world.n, samples))
+        return finished(world, rng, x, x != 0, backdoor=True)
 
 
 @settings
@@ -105,17 +111,14 @@ class NoisyBackdoor(Scenario):
         """Something must remain and something must go."""
         check_support(world, "B'")
 
-    def draw(self, world: World, key: PRNGKeyArray, samples: int) -> LabelledSamples:
+    def draw(
+        self, world: World, rng: np.random.Generator, samples: int
+    ) -> LabelledSamples:
         """Every subset of the same size is as likely."""
-        share_key, choice_key, noise_key = jax.random.split(key, 3)
-        share = jax.random.uniform(
-            share_key, (samples,), minval=self.low, maxval=self.high
-        )
-        size = world.support.sum()
-        kept = jnp.clip(jnp.round(share * size), 1, size - 1).astype(jnp.int32)
-        active = chosen(choice_key, world.support, kept)
-        x = jnp.where(active, jnp.asarray(world.point)[:, None], 0.0)
-        return finished(world, noise_key, x, active, backdoor=True)
+        share = rng.uniform(self.low, self.high, samples)
+        active = chosen(rng, world.support, some_of(share, world.support.sum()))
+        x = np.where(active, world.point[:, None], 0.0)
+        return finished(world, rng, x, active, backdoor=True)
 
 
 @settings
@@ -165,26 +168,26 @@ class Combinations(Scenario):
         support = np.asarray(world.support).sum(axis=-1)
         return support if self.most is None else np.full_like(support, self.most)
 
-    def draw(self, world: World, key: PRNGKeyArray, samples: int) -> LabelledSamples:
+    def draw(
+        self, world: World, rng: np.random.Generator, samples: int
+    ) -> LabelledSamples:
         """Random sets of represented features, scaled."""
-        keys = jax.random.split(key, 6)
-        if self.fewest is None:
-            count = jnp.full(samples, world.support.sum())
+        if self.fewest is None or self.most is None:
+            count = np.full(samples, world.support.sum())
         else:
-            count = jax.random.randint(keys[0], (samples,), self.fewest, self.most + 1)
-        active = chosen(keys[1], jnp.asarray(world.represented), count)
-        x = jnp.where(active, draw_values(world, keys[2], samples), 0.0)
+            count = rng.integers(self.fewest, self.most + 1, samples)
+        active = chosen(rng, world.represented, count)
+        x = np.where(active, draw_values(world, rng, samples), 0.0)
         if not world.unit_norm:
-            wanted = self._norm(world, _mixed(world, keys[3], samples))
-            jitter = jax.random.uniform(keys[4], (samples,), minval=-1.0)
+            wanted = self._norm(world, _mixed(world, rng, samples))
+            wanted = wanted * (1 + self.jitter * rng.uniform(-1, 1, samples))
             now = self._norm(world, x)
-            scale = wanted * (1 + self.jitter * jitter) / jnp.where(now > 0, now, 1.0)
-            x = x * scale[None, :]
-        return finished(world, keys[5], x, active)
+            x = x * (wanted / np.where(now > 0, now, 1.0))[None, :]
+        return finished(world, rng, x, active)
 
-    def _norm(self, world: World, x: Float[Array, "n samples"]) -> Array:
+    def _norm(self, world: World, x: Float[np.ndarray, "n samples"]) -> np.ndarray:
         seen = world.encode(x) if self.match == "activation" else x
-        return jnp.linalg.norm(seen, axis=0)
+        return np.linalg.norm(seen, axis=0)
 
 
 @settings
@@ -207,24 +210,24 @@ class NearMisses(Scenario):
         """Something must stay, and there must be somewhere to go."""
         check_support(world, "F")
         size = np.asarray(world.support).sum(axis=-1)
-        moved = np.clip(np.round(self.swapped * size), 1, size - 1).astype(int)
+        moved = np.asarray(some_of(self.swapped, size))
         check_enough("swapped", moved, world, beside=np.asarray(world.support))
 
-    def draw(self, world: World, key: PRNGKeyArray, samples: int) -> LabelledSamples:
+    def draw(
+        self, world: World, rng: np.random.Generator, samples: int
+    ) -> LabelledSamples:
         """Every set that leaves and every set that takes its place is as likely."""
-        out_key, in_key, noise_key = jax.random.split(key, 3)
-        point, support = jnp.asarray(world.point), jnp.asarray(world.support)
-        size = support.sum()
-        moved = jnp.clip(jnp.round(self.swapped * size), 1, size - 1).astype(jnp.int32)
-        leaves = random_rank(out_key, support, samples)
-        enters = random_rank(in_key, jnp.asarray(world.represented) & ~support, samples)
+        point, support = world.point, world.support
+        moved = some_of(self.swapped, support.sum())
+        leaves = random_rank(rng, support, samples)
+        enters = random_rank(rng, world.represented & ~support, samples)
         stays = support[:, None] & (leaves >= moved)
         comes = enters < moved
         # The r-th that comes gets the value of the r-th that leaves.
-        by_rank = point[jnp.argsort(leaves, axis=0)]
-        values = jnp.take_along_axis(by_rank, jnp.where(comes, enters, 0), axis=0)
-        x = jnp.where(stays, point[:, None], jnp.where(comes, values, 0.0))
-        return finished(world, noise_key, x, stays | comes)
+        by_rank = point[np.argsort(leaves, axis=0)]
+        values = np.take_along_axis(by_rank, np.where(comes, enters, 0), axis=0)
+        x = np.where(stays, point[:, None], np.where(comes, values, 0.0))
+        return finished(world, rng, x, stays | comes)
 
 
 def draw_scenario(
@@ -247,17 +250,38 @@ def draw_scenario(
     check_count("samples", samples)
     scenario.check(worlds)
 
-    def draw(world: World) -> LabelledSamples:
-        return scenario.draw(world, jax.random.fold_in(key, world.stream), samples)
+    singles = models_of(worlds)
+    drawn = [scenario.draw(one, generator(key, one), samples) for one in singles]
+    if worlds.runs is None:
+        return drawn[0]
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *drawn)
 
-    # Not under `jit`: the scenarios have their random draws in common, which are then
-    # compiled once for all of them.
-    return draw(worlds) if worlds.runs is None else jax.vmap(draw)(worlds)
+
+def models_of(worlds: World) -> list[World]:
+    """The worlds of single models, their arrays in NumPy.
+
+    Draws are made there, model by model: compiling them would take longer.
+    """
+    worlds = jax.tree.map(np.asarray, worlds)
+    if worlds.runs is None:
+        return [worlds]
+    return [_single(worlds, run) for run in range(worlds.runs)]
 
 
-def _mixed(world: World, key: PRNGKeyArray, samples: int) -> Float[Array, "n samples"]:
+def _single(worlds: World, run: int) -> World:
+    return jax.tree.map(lambda leaf: leaf[run], worlds)
+
+
+def generator(key: PRNGKeyArray, world: World) -> np.random.Generator:
+    """NumPy's random numbers for a key; the same for models of the same stream."""
+    words = np.asarray(jax.random.key_data(key)).ravel()
+    return np.random.default_rng([*map(int, words), int(world.stream)])
+
+
+def _mixed(
+    world: World, rng: np.random.Generator, samples: int
+) -> Float[np.ndarray, "n samples"]:
     """B or B′, each with probability one half."""
-    first, second, coin = jax.random.split(key, 3)
-    whole = Backdoor().draw(world, first, samples).x
-    part = NoisyBackdoor().draw(world, second, samples).x
-    return jnp.where(jax.random.bernoulli(coin, 0.5, (1, samples)), whole, part)
+    whole = np.asarray(Backdoor().draw(world, rng, samples).x)
+    part = np.asarray(NoisyBackdoor().draw(world, rng, samples).x)
+    return np.where(rng.random((1, samples)) < 0.5, whole, part)

@@ -7,14 +7,12 @@ more features at once than usual. A detector of the unusual flags them all.
 Axis letters: n features, `samples`.
 """
 
-import jax
-import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Bool, PRNGKeyArray
+from jaxtyping import Bool, Float
 
 from toymodels.anomaly.drawing import check_enough, chosen, finished
-from toymodels.anomaly.scenarios import Normal, Scenario
-from toymodels.anomaly.world import World, draw_values
+from toymodels.anomaly.scenarios import Scenario
+from toymodels.anomaly.world import World, draw_normal, draw_values
 from toymodels.config import check_count, check_range, settings
 from toymodels.features import LabelledSamples
 
@@ -32,15 +30,14 @@ class NeverSeen(Scenario):
         """Some feature must be represented."""
         check_enough("features", _each(world, 1), world)
 
-    def draw(self, world: World, key: PRNGKeyArray, samples: int) -> LabelledSamples:
+    def draw(
+        self, world: World, rng: np.random.Generator, samples: int
+    ) -> LabelledSamples:
         """Another random feature in every sample."""
-        keys = jax.random.split(key, 3)
-        active = chosen(
-            keys[0], jnp.asarray(world.represented), jnp.ones(samples, jnp.int32)
-        )
-        value = draw_values(world, keys[1], samples)
-        new = 2 * jnp.sign(value) if world.values == "signed" else -jnp.abs(value)
-        return _added(world, keys[2], active, new)
+        active = chosen(rng, world.represented, np.ones(samples, int))
+        value = draw_values(world, rng, samples)
+        new = 2 * np.sign(value) if world.values == "signed" else -np.abs(value)
+        return _added(world, rng, active, new)
 
 
 @settings
@@ -61,13 +58,13 @@ class AlwaysOn(Scenario):
         """There must be as many represented features."""
         check_enough("size", _each(world, self.size), world)
 
-    def draw(self, world: World, key: PRNGKeyArray, samples: int) -> LabelledSamples:
+    def draw(
+        self, world: World, rng: np.random.Generator, samples: int
+    ) -> LabelledSamples:
         """One set of features, new values in every sample."""
-        keys = jax.random.split(key, 3)
-        among = jnp.asarray(world.represented)
-        active = chosen(keys[0], among, jnp.full(1, self.size))
-        active = jnp.broadcast_to(active, (world.n, samples))
-        return _added(world, keys[2], active, draw_values(world, keys[1], samples))
+        active = chosen(rng, world.represented, np.full(1, self.size))
+        active = np.broadcast_to(active, (world.n, samples))
+        return _added(world, rng, active, draw_values(world, rng, samples))
 
 
 @settings
@@ -88,15 +85,14 @@ class OverMany(Scenario):
         wanted = np.ceil(self.times * np.asarray(world.mean_active)).astype(int)
         check_enough("times", wanted, world)
 
-    def draw(self, world: World, key: PRNGKeyArray, samples: int) -> LabelledSamples:
+    def draw(
+        self, world: World, rng: np.random.Generator, samples: int
+    ) -> LabelledSamples:
         """A random set of represented features in every sample."""
-        keys = jax.random.split(key, 3)
-        count = jnp.ceil(self.times * jnp.asarray(world.mean_active)).astype(jnp.int32)
-        active = chosen(
-            keys[0], jnp.asarray(world.represented), jnp.full(samples, count)
-        )
-        x = jnp.where(active, draw_values(world, keys[1], samples), 0.0)
-        return finished(world, keys[2], x, active)
+        count = int(np.ceil(self.times * world.mean_active))
+        active = chosen(rng, world.represented, np.full(samples, count))
+        x = np.where(active, draw_values(world, rng, samples), 0.0)
+        return finished(world, rng, x, active)
 
 
 def _each(world: World, wanted: int) -> np.ndarray:
@@ -104,12 +100,13 @@ def _each(world: World, wanted: int) -> np.ndarray:
 
 
 def _added(
-    world: World, key: PRNGKeyArray, on: Bool[Array, "n samples"], value: Array
+    world: World,
+    rng: np.random.Generator,
+    on: Bool[np.ndarray, "n samples"],
+    value: Float[np.ndarray, "n samples"],
 ) -> LabelledSamples:
     """Ordinary samples in which the features `on` have these values."""
-    normal_key, noise_key = jax.random.split(key)
-    drawn = Normal().draw(world, normal_key, on.shape[1])
-    # Without noise of its own: that of the ordinary sample is replaced by new one.
-    base = jnp.where(drawn.active & ~on, drawn.x, 0.0)
-    x = jnp.where(on, value, base)
-    return finished(world, noise_key, x, drawn.active | on)
+    drawn = draw_normal(world.normal, rng, on.shape[1])
+    # Noise is on every entry, so that of the ordinary sample makes room for new one.
+    x = np.where(on, value, np.where(drawn.active, drawn.x, 0.0))
+    return finished(world, rng, x, np.asarray(drawn.active) | on)

@@ -13,6 +13,7 @@ References:
 """
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -21,9 +22,12 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, Int, PRNGKeyArray
 
 from toymodels.config import SettingsError
-from toymodels.features import FeatureDistribution, FiniteDataset, UnitNorm
-from toymodels.features.uniform import open_uniform
-from toymodels.features.values import gated
+from toymodels.features import (
+    FeatureDistribution,
+    FiniteDataset,
+    LabelledSamples,
+    UnitNorm,
+)
 from toymodels.geometry import has_dimensionality, is_represented
 from toymodels.models import ModelSettings, Params
 from toymodels.pytree import register_pytree
@@ -87,9 +91,9 @@ class World:
         """Features that are active in the point."""
         return self.point != 0
 
-    def encode(self, x: Float[Array, "n samples"]) -> Float[Array, "d samples"]:
-        """The hidden activation of a single model."""
-        return self.model.encode(self.params, x)
+    def encode(self, x: Float[np.ndarray, "n samples"]) -> Float[np.ndarray, "..."]:
+        """The hidden activation (d, samples) of a single model."""
+        return np.asarray(_encode(self.model, self.params, x.astype(np.float32)))
 
     def select(self, runs: Int[np.ndarray, " chosen"]) -> "World":
         """Some of the models, in that order."""
@@ -125,21 +129,47 @@ def represented_features(W: Float[Array, "*runs d n"]) -> Bool[Array, "*runs n"]
 
 
 def draw_values(
-    world: World, key: PRNGKeyArray, samples: int
-) -> Float[Array, "n samples"]:
+    world: World, rng: np.random.Generator, samples: int
+) -> Float[np.ndarray, "n samples"]:
     """Values that every feature would have if it were active, in a single world.
 
     Args:
         world: whose values; those of a finite set are drawn from all that it holds.
-        key: random key; consumed.
+        rng: of the draws.
         samples: number of columns.
     """
     shape = (world.n, samples)
     if isinstance(world.normal, FiniteDataset):
-        pool = jnp.asarray(world.normal.value).ravel()
-        chance = (pool != 0) / (pool != 0).sum()
-        return jax.random.choice(key, pool, shape, p=chance)
-    return gated(jnp.ones(shape, bool), open_uniform(key, shape), world.values)
+        pool = np.asarray(world.normal.value)
+        return rng.choice(pool[pool != 0], shape)
+    if world.values == "boolean":
+        return np.ones(shape)
+    size = 1 - rng.random(shape)  # never 0
+    return size * rng.choice([-1.0, 1.0], shape) if world.values == "signed" else size
+
+
+def draw_normal(
+    features: FeatureDistribution, rng: np.random.Generator, samples: int
+) -> LabelledSamples:
+    """Samples of a single distribution, as NumPy arrays.
+
+    Args:
+        features: of one model.
+        rng: gives the key.
+        samples: ≥ 1.
+    """
+    key = jax.random.key(int(rng.integers(2**32)))
+    return jax.tree.map(np.asarray, _sample(features, key, samples))
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _sample(features: FeatureDistribution, key: PRNGKeyArray, samples: int):
+    return features.sample_labelled(key, samples)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _encode(model: ModelSettings, params: Params, x: Float[Array, "n samples"]):
+    return model.encode(params, x)
 
 
 def values_of(features: FeatureDistribution) -> str:
