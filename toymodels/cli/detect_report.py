@@ -117,7 +117,7 @@ def _table(
 ) -> Table:
     table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD)
     table.padding = (0, 1, 0, 0)
-    table.add_column("detector", min_width=14)
+    table.add_column("detector", min_width=11)
     table.add_column("sees", no_wrap=True)
     for pair in found.comparisons:
         name = f"vs {pair.negative}" if _is_headline(pair) else pair.name
