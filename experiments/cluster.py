@@ -14,12 +14,14 @@ again; an error in a task (memory, disk, another version) stops the job and is s
 import contextlib
 import logging
 import os
+import signal
 import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import CancelledError
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ from experiments.parts import KIND, Parts, keep, spec_of
 from toymodels.compilation import keep_compiled
 from toymodels.config import SettingsError, check_count
 from toymodels.disk import StoreError
+from toymodels.interrupt import calm_interrupt
 from toymodels.store import Store
 from toymodels.training import finish, part, run_chunks
 from toymodels.training.blocks import Block
@@ -39,6 +42,8 @@ CONNECT_SECONDS = 10.0
 # workers are counted apart, by Dask's own `distributed.scheduler.allowed-failures`.
 RETRIES = 2
 POLL_SECONDS = 0.1
+# For the outcome of a finished part, a few bytes; then its worker may have died.
+RESULT_SECONDS = 2.0
 
 _BEFORE_START = "distributed.nanny.pre-spawn-environ"
 
@@ -129,8 +134,12 @@ class Cluster:
             finished, done = as_completed(futures), 0
             while done < len(futures):
                 for future in finished.next_batch(block=False):
-                    self._check(future)
-                    done += 1
+                    if self._check(future):
+                        done += 1
+                        continue
+                    finished.add(future)
+                    if stop():
+                        return False
                 report(done, self.workers())
                 if stop():
                     return False
@@ -151,16 +160,27 @@ class Cluster:
         except Exception as error:
             raise self._lost() from error
 
-    def _check(self, future: Any) -> None:
+    def _check(self, future: Any) -> bool:
+        """Whether a finished part is still finished.
+
+        Not so where the worker that held the outcome died before it was fetched: Dask
+        then gives the part to another worker.
+        """
+        if future.status in ("pending", "lost"):
+            return False
         try:
-            error = future.exception() if future.status == "error" else None
-            outcome = {} if error else future.result()
+            failed = future.status == "error"
+            error = future.exception(RESULT_SECONDS) if failed else None
+            outcome = {} if error else future.result(RESULT_SECONDS)
+        except TimeoutError:  # `workers` will tell if the scheduler is the reason
+            return False
         except (OSError, CancelledError) as lost:
             raise self._lost() from lost
         if error:
             raise RuntimeError(f"a part failed on the cluster: {error}") from error
         if "refused" in outcome:
             raise StoreError(self.address, outcome["refused"])
+        return True
 
     def _lost(self) -> ClusterLost:
         return ClusterLost(
@@ -204,22 +224,11 @@ def connected(
             # For the processes, which come to life before a plugin could tell them.
             quiet = {f"{_BEFORE_START}.DASK_LOGGING__DISTRIBUTED": "critical"}
             stack.enter_context(dask.config.set(quiet))
-            local = distributed.LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                processes=True,
-                # The estimate of each part is checked before it starts. Dask's limit is
-                # an equal share, and a worker that passes it is paused for ever.
-                memory_limit=0,
-                # Loopback alone, and no fixed port, so that two commands get along.
-                host="127.0.0.1",
-                dashboard_address="127.0.0.1:0",
-                worker_dashboard_address="127.0.0.1:0",
-                silence_logs=logging.CRITICAL,
-            )
-            stack.callback(local.close, timeout=10)
-            client = stack.enter_context(distributed.Client(local))
-            client.register_plugin(_own_core())
+            with _interrupts_held():
+                local = _local(workers)
+                stack.callback(local.close, timeout=10)
+                client = stack.enter_context(distributed.Client(local))
+                client.register_plugin(_own_core())
             yield Cluster(client, "the local cluster")
         else:
             try:
@@ -233,6 +242,24 @@ def connected(
                 ) from None
             stack.enter_context(client)
             yield Cluster(client, str(scheduler))
+
+
+def _local(workers: int) -> Any:
+    from distributed import LocalCluster
+
+    return LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        processes=True,
+        # The estimate of each part is checked before it starts. Dask's limit is an
+        # equal share, and a worker that passes it is paused for ever.
+        memory_limit=0,
+        # Loopback alone, and no fixed port, so that two commands get along.
+        host="127.0.0.1",
+        dashboard_address="127.0.0.1:0",
+        worker_dashboard_address="127.0.0.1:0",
+        silence_logs=logging.CRITICAL,
+    )
 
 
 def _own_core() -> Any:
@@ -250,6 +277,8 @@ def _own_core() -> Any:
         name = "toymodels-own-core"
 
         def setup(self, worker: Any) -> None:
+            with contextlib.suppress(ValueError):  # a thread may not, and has no need
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
             # Threads inherit it: those of the tasks, of XLA and of `blocks` come later.
             if cores:
                 os.sched_setaffinity(0, {cores[int(worker.name) % len(cores)]})
@@ -257,6 +286,29 @@ def _own_core() -> Any:
                 keep_compiled(compiled)
 
     return OwnCore()
+
+
+@contextlib.contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Ctrl-C waits for the end, and is not heard by processes that begin meanwhile.
+
+    A terminal sends it to all processes, and workers are stopped by the client alone.
+    They inherit the mask from the thread that starts them, which is Dask's: it inherits
+    it here and keeps it, so workers that replace lost ones have it as well.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    resource_tracker.ensure_running()  # Python removes the mask when it starts this
+    # A thread of before may still hear it.
+    with calm_interrupt(lambda text: None) as interrupted:
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    if interrupted():
+        raise KeyboardInterrupt
 
 
 @contextlib.contextmanager

@@ -19,7 +19,7 @@ import pytest
 
 from experiments import cluster as cluster_module
 from experiments import parts as parts_module
-from experiments.cluster import connected, train_part
+from experiments.cluster import Cluster, connected, train_part
 from experiments.parts import Parts
 from toymodels.cli import main
 from toymodels.config import SettingsError
@@ -66,7 +66,7 @@ def main(store, workers, scheduler):
                 cluster=cluster, parts=say, divide=divide,
             )
             arrays = train_cells(grid, train)
-    except Stopped:
+    except (Stopped, KeyboardInterrupt):
         return INTERRUPTED
     except StoreError as error:
         print(error, file=sys.stderr)
@@ -84,6 +84,7 @@ if __name__ == "__main__":
 # Loaded by Dask in every worker before its first task.
 JOURNAL = """
 import os
+import signal
 import time
 
 import experiments.cluster as cluster
@@ -97,18 +98,20 @@ def note(event, key):
 
 
 def trains(task):
-    def train_part(store, settings, key, block):
+    def train_part(store, settings, key, block, *rest):
         absent = store.load(key) is None
         if absent:
             note("begin", key)
             time.sleep({pause})
-        done = task(store, settings, key, block)
+        done = task(store, settings, key, block, *rest)
         note("end" if absent else "found", key)
         return done
 
     return train_part
 
 
+if {interrupt}:  # as a terminal does, while this worker is coming to life
+    os.killpg(0, signal.SIGINT)
 if cluster._train_part.__name__ != "train_part":  # Dask may load it twice
     cluster._train_part = trains(cluster._train_part)
 """
@@ -117,13 +120,14 @@ if cluster._train_part.__name__ != "train_part":  # Dask may load it twice
 class Sweep:
     """The client, its store and the journal of its workers."""
 
-    def __init__(self, root, pause=0.2):
+    def __init__(self, root, pause=0.2, interrupt=False):
         self.store = root / "store"
         self.journal = root / "journal.txt"
         self.script = root / "client.py"
         self.script.write_text(CLIENT)
         self.preload = root / "journal_of_a_worker.py"
-        self.preload.write_text(JOURNAL.format(path=str(self.journal), pause=pause))
+        values = {"path": str(self.journal), "pause": pause, "interrupt": interrupt}
+        self.preload.write_text(JOURNAL.format(**values))
         self.environment = {
             **os.environ,
             "PYTHONPATH": str(ROOT),
@@ -141,6 +145,7 @@ class Sweep:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
 
     def events(self):
@@ -267,6 +272,131 @@ def test_ctrl_c_stops_the_workers_and_the_same_command_goes_on(tmp_path, referen
     assert not [pid for pid in workers if Path(f"/proc/{pid}").exists()]
     assert digest_of(sweep.start(workers=1)) == reference
     assert begun_after_the_end(sweep.events()) == []
+
+
+def group_of(process):
+    """Processes of its process group that are alive, and stay so for a while."""
+    deadline = time.monotonic() + 10
+    while (alive := alive_in(process.pid)) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    return alive
+
+
+def alive_in(process_group):
+    alive = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            state, _, group = stat.read_text().rpartition(")")[2].split()[:3]
+            alive += [stat.parent.name] * (int(group) == process_group and state != "Z")
+    return alive
+
+
+def interrupted(client):
+    """What a client leaves that was interrupted together with its workers."""
+    try:
+        out, err = client.communicate(timeout=60)
+        alive = group_of(client)
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(client.pid, signal.SIGKILL)
+    assert client.returncode == 130, err
+    assert err == "" and alive == []
+    return out
+
+
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs process groups")
+def test_ctrl_c_in_a_terminal_reaches_the_workers_and_they_do_not_mind(tmp_path):
+    sweep = Sweep(tmp_path)
+    client = sweep.start()
+    sweep.wait("end", 2, client)
+    os.killpg(client.pid, signal.SIGINT)
+    assert "Stopping at the next safe place" in interrupted(client)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs process groups")
+def test_ctrl_c_in_a_terminal_while_the_workers_start(tmp_path):
+    client = Sweep(tmp_path, interrupt=True).start()
+    interrupted(client)
+
+
+class Outcome:
+    """A future of Dask whose finished part was lost with its worker, for a while."""
+
+    def __init__(self, *found):
+        self.found = list(found)  # at each look: a status, or what fetching raises
+        self.status = "finished"
+
+    def result(self, timeout):
+        match self.found.pop(0):
+            case str() as status:
+                self.status = status
+                raise TimeoutError
+            case outcome:
+                return outcome
+
+
+class Client:
+    """Of Dask, with one future; its scheduler answers."""
+
+    def __init__(self, future):
+        self.future = future
+        self.names = []
+        self.cancelled = []
+
+    def submit(self, *task, key, **options):
+        self.names.append(key)
+        return self.future
+
+    def nthreads(self):
+        return {"worker": 1}
+
+    def cancel(self, futures):
+        self.cancelled += futures
+
+
+@pytest.fixture
+def yielded(monkeypatch):
+    """`as_completed` without a scheduler: what was yielded or given back."""
+    seen = []
+
+    class Completed:
+        def __init__(self, futures):
+            self.queue = list(futures)
+
+        def next_batch(self, block):
+            batch, self.queue = self.queue, []
+            seen.extend(batch)
+            return batch
+
+        def add(self, future):
+            self.queue.append(future)
+
+    monkeypatch.setattr("distributed.as_completed", Completed)
+    return seen
+
+
+@pytest.mark.parametrize("status", ["finished", "pending"])
+def test_an_outcome_that_dies_with_its_worker_is_waited_for(parts, yielded, status):
+    future = Outcome(status, {"trained": True})
+    cluster = Cluster(Client(future), "here")
+
+    def report(done, workers):
+        if len(yielded) == 3:
+            future.status = "finished"  # trained by another worker
+
+    key, block = next(iter(parts.keys.items()))
+    given = {"report": report, "stop": lambda: len(yielded) > 9}
+    assert cluster.train(parts, {key: block}, **given)
+    assert 2 <= len(yielded) <= 4
+    assert future.found == []
+
+
+def test_a_wish_to_stop_is_heard_while_outcomes_are_lost(parts, yielded):
+    client = Client(Outcome("lost"))
+    given = {"report": lambda *_: None, "stop": lambda: len(yielded) > 2}
+    assert not Cluster(client, "here").train(parts, dict(parts.keys), **given)
+    assert client.cancelled
 
 
 # what is refused
