@@ -15,7 +15,8 @@ def read_changes(texts: Iterable[str]) -> dict[str, Any]:
     """Names and values of `name=value` texts.
 
     Raises:
-        SettingsError: a text without "=", or a name given twice.
+        SettingsError: a text without "=", a name given twice, or a value that Python
+            cannot hold.
     """
     changes: dict[str, Any] = {}
     for text in texts:
@@ -26,6 +27,8 @@ def read_changes(texts: Iterable[str]) -> dict[str, Any]:
             changes[name] = ast.literal_eval(value)
         except (ValueError, SyntaxError):
             changes[name] = value  # text needs no quotes
+        except (TypeError, MemoryError, RecursionError):  # {[]: 1}, or nested deeply
+            raise SettingsError("--set", text, "name=value, a simple value") from None
     return changes
 
 
