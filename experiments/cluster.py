@@ -3,8 +3,8 @@
 Dask does what a cluster needs: it sends tasks to workers, starts the tasks of a lost
 worker again, and runs on Slurm, Kubernetes or a list of machines. A task here is "train
 this part unless it is in the store"; arrays travel through the store alone, so only
-names pass through the scheduler. The name of a task is the content key of its part:
-whoever asks for it twice gets it once.
+names pass through the scheduler. The name of a task is the folder and the content key
+of its part: whoever asks for it twice gets it once.
 
 Three kinds of failure look different: a lost worker costs the part it was training; a
 lost scheduler or client costs what was unfinished, when the same command is given
@@ -12,6 +12,7 @@ again; an error in a task (memory, disk, another version) stops the job and is s
 """
 
 import contextlib
+import hashlib
 import logging
 import os
 import signal
@@ -125,11 +126,12 @@ class Cluster:
         from distributed import as_completed
 
         folder = str(parts.store.root)
+        place = hashlib.sha256(folder.encode()).hexdigest()[:16]
         futures = []
         try:
             for key, block in absent.items():
                 task = (train_part, folder, parts.settings_key, key, block)
-                name = f"toymodels-part-{key}"
+                name = f"toymodels-part-{place}-{key}"
                 futures.append(self.client.submit(*task, key=name, retries=RETRIES))
             finished, done = as_completed(futures), 0
             while done < len(futures):

@@ -52,7 +52,9 @@ class Parts:
         if self.store.usable(self.settings_key, SETTINGS) is None:
             settings = Result({}, {"spec": to_json(self.spec)})
             self.store.save(self.settings_key, settings, {"kind": SETTINGS})
-        self.keys = {self.key_of(block): block for block in self.blocks}
+        self.keyed = [(self.key_of(block), block) for block in self.blocks]
+        # Parts with equal settings have one key and one result: they are trained once.
+        self.keys = dict(self.keyed)
 
     def key_of(self, block: Block) -> str:
         """The content key of a part."""
@@ -75,7 +77,7 @@ class Parts:
         return join(self.spec, self._runs())
 
     def _runs(self) -> Iterator[tuple[Block, Run]]:
-        for key, block in self.keys.items():
+        for key, block in self.keyed:
             result = appearing(self.store, key)
             if result is None:
                 raise StoreError(
@@ -125,6 +127,7 @@ class PartsReport:
 
     done: int
     total: int
+    """Of parts with other settings than all before."""
     workers: int | None
     """None where the parts are trained in this process."""
     rate: float | None

@@ -104,13 +104,15 @@ class Trainer:
 
     def _train(self, spec: TrainSpec, key: str, folder: Path) -> Run:
         blocks = self.divide(spec)
-        if len(blocks) == 1 and self.cluster is None:
+        kept = folder / "parts"
+        # A cluster may have finished the only part for a client that died.
+        if len(blocks) == 1 and self.cluster is None and not kept.exists():
             return self._here(spec, folder)
-        parts = Parts(folder / "parts", spec, key, blocks)
+        parts = Parts(kept, spec, key, blocks)
         absent = parts.absent()
         progress = PartsProgress(
-            total=len(blocks),
-            done=len(blocks) - len(absent),
+            total=len(parts.keys),
+            done=len(parts.keys) - len(absent),
             model_steps=sum(b.runs(spec.members).size for b in absent.values())
             * spec.steps,
         )
@@ -146,7 +148,7 @@ class Trainer:
                 # Said when they are joined, of all runs together.
                 warnings.simplefilter("ignore", DivergedWarning)
                 run = self._here(
-                    part(parts.spec, block), folder, share=1 / len(parts.blocks)
+                    part(parts.spec, block), folder, share=1 / len(parts.keys)
                 )
             keep(parts.store, key, run, time.monotonic() - start)
             shutil.rmtree(folder, ignore_errors=True)

@@ -399,6 +399,18 @@ def test_a_wish_to_stop_is_heard_while_outcomes_are_lost(parts, yielded):
     assert client.cancelled
 
 
+def test_two_stores_on_one_scheduler_have_tasks_of_their_own(tmp_path, yielded):
+    names = []
+    for store in ("one", "other"):
+        parts = Parts(tmp_path / store, spec(), "whole", parts_of(spec(), 1))
+        client = Client(Outcome(*[{"trained": True}] * 2))
+        given = {"report": lambda *_: None, "stop": lambda: False}
+        assert Cluster(client, "here").train(parts, parts.keys, **given)
+        names += client.names
+    assert len(set(names)) == 4
+    assert {name.rpartition("-")[2] for name in names} == set(parts.keys)
+
+
 # what is refused
 
 

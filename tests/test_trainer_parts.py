@@ -11,7 +11,7 @@ from experiments import trainer as trainer_module
 from experiments.changes import changed, read_changes
 from experiments.display import Display, parts_line
 from experiments.estimate import Estimate
-from experiments.parts import PartsProgress, PartsReport
+from experiments.parts import PartsProgress, PartsReport, keep
 from experiments.trainer import Stopped, Trainer
 from toymodels.config import SettingsError, settings
 from toymodels.disk import StoreError
@@ -121,6 +121,40 @@ def test_few_runs_are_trained_as_ever(tmp_path, trained):
     small = spec(seeds=1, steps=5)
     trainer(Store(tmp_path), reports.append)(small)
     assert trained == [small] and reports == []
+
+
+def test_equal_parts_are_trained_once_and_joined_all(tmp_path, trained):
+    # Members 0 to 3 are those of 4 to 7, so of eight parts four are other parts.
+    rates = np.tile(np.linspace(0.1, 1, 4), 2)[:, None]
+    alike = spec(features=IndependentFeatures(n=3, probability=rates), steps=5)
+    reports = []
+
+    def halves(spec):
+        return parts_of(spec, 4)
+
+    run = trainer(Store(tmp_path), reports.append, divide=halves)(alike)
+    assert len(halves(alike)) == 8 and len(trained) == 4
+    assert [(r.done, r.total) for r in reports] == [(k, 4) for k in range(5)]
+    blocks = [(b, train(part(alike, b))) for b in halves(alike)]
+    assert same(run, join(alike, blocks))
+
+
+def test_the_only_part_is_not_trained_again_without_the_cluster(tmp_path, trained):
+    class Died(Exception):
+        pass
+
+    class Cluster:
+        def train(self, parts, absent, **options):
+            for key, block in absent.items():
+                keep(parts.store, key, train(part(small, block)), 0.0)
+            raise Died
+
+    store, small = Store(tmp_path), spec(seeds=1, steps=5)
+    with pytest.raises(Died):
+        trainer(store, cluster=Cluster())(small)
+    assert same(trainer(store)(small), train(small))
+    assert trained == []
+    assert list((store.root / "unfinished").iterdir()) == []
 
 
 def test_a_stopped_sweep_trains_the_rest_alone(tmp_path, whole, trained):
@@ -289,6 +323,9 @@ def test_settings_can_be_changed_by_name():
         ("grid=1.5", "expected a value of type int"),
         ("grid=True", "expected a value of type int"),
         ("sizes=3", "expected a value of type tuple"),
+        ("grid={[]:1}", "expected name=value"),
+        ("grid={{}}", "expected name=value"),
+        pytest.param(f"grid={'-' * 10**5}1", "expected name=value", id="nested"),
     ],
 )
 def test_a_change_that_does_not_fit_is_refused(text, said):
