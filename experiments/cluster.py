@@ -8,7 +8,8 @@ of its part: whoever asks for it twice gets it once.
 
 Three kinds of failure look different: a lost worker costs the part it was training; a
 lost scheduler or client costs what was unfinished, when the same command is given
-again; an error in a task (memory, disk, another version) stops the job and is said.
+again; a worker that refuses is said. If it refuses the settings, such as for memory,
+that experiment fails; if the disk or another version is the reason, the job ends.
 """
 
 import contextlib
@@ -34,8 +35,9 @@ from toymodels.config import SettingsError, check_count
 from toymodels.disk import StoreError
 from toymodels.interrupt import calm_interrupt
 from toymodels.store import Store
-from toymodels.training import finish, part, run_chunks
+from toymodels.training import check_memory, finish, part, run_chunks
 from toymodels.training.blocks import Block
+from toymodels.training.memory import available_bytes
 
 # A scheduler on another machine answers within this time or is not there.
 CONNECT_SECONDS = 10.0
@@ -43,6 +45,8 @@ CONNECT_SECONDS = 10.0
 # workers are counted apart, by Dask's own `distributed.scheduler.allowed-failures`.
 RETRIES = 2
 POLL_SECONDS = 0.1
+# Each is a process with its own copy of JAX; more are a slip of the keyboard.
+MOST_WORKERS = 1_024
 # For the outcome of a finished part, a few bytes; then its worker may have died.
 RESULT_SECONDS = 2.0
 
@@ -53,7 +57,9 @@ class ClusterLost(StoreError):
     """The cluster went away in the middle; what was finished is in the store."""
 
 
-def train_part(folder: str, settings: str, key: str, block: Block) -> dict[str, Any]:
+def train_part(
+    folder: str, settings: str, key: str, block: Block, memory: int | None = None
+) -> dict[str, Any]:
     """One task, run by a worker: a part is in the store afterwards.
 
     Args:
@@ -61,18 +67,25 @@ def train_part(folder: str, settings: str, key: str, block: Block) -> dict[str, 
         settings: key of those of the whole, which lie there.
         key: of the part, as the client sees it.
         block: which part.
+        memory: bytes that this worker may use; what is available when None.
 
     Returns:
-        Whether it was trained now, the seconds; or why it is refused, in one line.
+        Whether it was trained now, the seconds; or why it is refused, in one line, and
+        the `setting` that is.
     """
     try:
-        return _train_part(Store(Path(folder)), settings, key, block)
-    except (SettingsError, StoreError) as error:
-        # Not raised: trying again would not help, and the class cannot be pickled.
+        return _train_part(Store(Path(folder)), settings, key, block, memory)
+    # Not raised: trying again would not help, and the classes cannot be pickled.
+    except SettingsError as error:
+        setting = (error.field, error.value, error.expected, error.hint)
+        return {"refused": str(error), "setting": setting}
+    except StoreError as error:
         return {"refused": str(error)}
 
 
-def _train_part(store: Store, settings: str, key: str, block: Block) -> dict[str, Any]:
+def _train_part(
+    store: Store, settings: str, key: str, block: Block, memory: int | None
+) -> dict[str, Any]:
     start = time.monotonic()
     spec = part(spec_of(store.root, settings), block)
     if store.key(spec, KIND) != key:
@@ -82,6 +95,8 @@ def _train_part(store: Store, settings: str, key: str, block: Block) -> dict[str
         warnings.simplefilter("ignore")
         absent = store.usable(key) is None
         if absent:
+            if memory is not None:
+                check_memory(spec, memory)
             last = deque(run_chunks(spec), maxlen=1).pop()
             keep(store, key, finish(spec, last.state), time.monotonic() - start)
     return {"trained": absent, "seconds": time.monotonic() - start}
@@ -94,10 +109,12 @@ class Cluster:
     Args:
         client: of Dask.
         address: of its scheduler, for messages.
+        memory: bytes for each worker; None where a worker has what its machine has.
     """
 
     client: Any
     address: str
+    memory: int | None = None
 
     def train(
         self,
@@ -120,7 +137,8 @@ class Cluster:
 
         Raises:
             ClusterLost: the scheduler went away.
-            SettingsError: a worker refuses a part.
+            SettingsError: a worker refuses the settings of a part, such as for memory.
+            StoreError: a worker has another version, or the disk refuses.
             RuntimeError: training a part failed on several workers.
         """
         from distributed import as_completed
@@ -130,7 +148,8 @@ class Cluster:
         futures = []
         try:
             for key, block in absent.items():
-                task = (train_part, folder, parts.settings_key, key, block)
+                whole = (folder, parts.settings_key)
+                task = (train_part, *whole, key, block, self.memory)
                 name = f"toymodels-part-{place}-{key}"
                 futures.append(self.client.submit(*task, key=name, retries=RETRIES))
             finished, done = as_completed(futures), 0
@@ -180,6 +199,8 @@ class Cluster:
             raise self._lost() from lost
         if error:
             raise RuntimeError(f"a part failed on the cluster: {error}") from error
+        if "setting" in outcome:
+            raise SettingsError(*outcome["setting"])
         if "refused" in outcome:
             raise StoreError(self.address, outcome["refused"])
         return True
@@ -190,6 +211,13 @@ class Cluster:
             "the scheduler went away; finished parts are kept",
             "the same command again when it is back",
         )
+
+
+def check_cluster(workers: int, scheduler: str | None) -> None:
+    """Raise a `SettingsError` for numbers of workers and addresses that cannot be."""
+    check_count("--workers", workers, minimum=0, maximum=MOST_WORKERS)
+    if workers and scheduler:
+        raise SettingsError("--scheduler", "also --workers", "one of the two")
 
 
 @contextlib.contextmanager
@@ -205,9 +233,7 @@ def connected(
     Raises:
         SettingsError: the extra is not installed, or nothing answers at the address.
     """
-    check_count("--workers", workers, minimum=0)
-    if workers and scheduler:
-        raise SettingsError("--scheduler", "also --workers", "one of the two")
+    check_cluster(workers, scheduler)
     if not workers and not scheduler:
         yield None
         return
@@ -231,7 +257,7 @@ def connected(
                 stack.callback(local.close, timeout=10)
                 client = stack.enter_context(distributed.Client(local))
                 client.register_plugin(_own_core())
-            yield Cluster(client, "the local cluster")
+            yield Cluster(client, "the local cluster", _share(workers))
         else:
             try:
                 client = distributed.Client(scheduler, timeout=CONNECT_SECONDS)
@@ -244,6 +270,15 @@ def connected(
                 ) from None
             stack.enter_context(client)
             yield Cluster(client, str(scheduler))
+
+
+def _share(workers: int) -> int | None:
+    """Bytes for each of them, by what is available before they train.
+
+    Asked once: later, what the others have taken would be missing, and be shared again.
+    """
+    available = available_bytes()
+    return None if available is None else available // workers
 
 
 def _local(workers: int) -> Any:

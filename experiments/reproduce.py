@@ -26,7 +26,7 @@ if __package__ in (None, ""):  # run as a file: its folder is on the path, not t
     sys.path[:] = [str(_HERE.parent), *(p for p in sys.path if p != str(_HERE))]
 
 from experiments.changes import read_changes
-from experiments.cluster import connected
+from experiments.cluster import check_cluster, connected
 from experiments.display import Display, claims_table, tally, where
 from experiments.estimate import Estimate
 from experiments.output import Output, default_folder
@@ -107,6 +107,7 @@ def reproduce(
     check_choice("scale", scale, SCALES)
     check_count("seed", seed, minimum=0)
     check_choice("generator", generator, GENERATORS)
+    check_cluster(workers, scheduler)
     if only_plot and fresh:
         raise SettingsError("--fresh", "also --only-plot", "one of the two")
     catalogue = find_experiments() if catalogue is None else catalogue

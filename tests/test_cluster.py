@@ -7,6 +7,7 @@ writes into a journal when it begins a part and when the part is in the store.
 import contextlib
 import json
 import os
+import pickle
 import random
 import signal
 import subprocess
@@ -23,6 +24,7 @@ from experiments.cluster import Cluster, connected, train_part
 from experiments.parts import Parts
 from toymodels.cli import main
 from toymodels.config import SettingsError
+from toymodels.disk import StoreError
 from toymodels.features import IndependentFeatures
 from toymodels.models import Autoencoder
 from toymodels.training import TrainSpec, parts_of
@@ -456,6 +458,57 @@ def test_a_store_that_is_not_shared_is_refused(parts, tmp_path, monkeypatch):
     assert not Path(elsewhere).exists()
 
 
+def test_a_part_that_needs_more_than_the_share_of_a_worker_is_refused(parts, yielded):
+    ((key, block), *_) = parts.keys.items()
+    task = (str(parts.store.root), parts.settings_key, key, block)
+    refused = pickle.loads(pickle.dumps(train_part(*task, 2**10)))
+    assert refused["refused"].startswith("memory: got")
+    assert parts.store.load(key) is None
+    # Not a StoreError, which would end the job: other experiments may fit.
+    given = {"report": lambda *_: None, "stop": lambda: False}
+    with pytest.raises(SettingsError) as error:
+        Cluster(Client(Outcome(refused)), "here").train(parts, {key: block}, **given)
+    assert str(error.value) == refused["refused"]
+    with pytest.raises(StoreError, match="another version"):
+        other = Client(Outcome({"refused": "another version"}))
+        Cluster(other, "here").train(parts, {key: block}, **given)
+    assert train_part(*task, 2**40)["trained"]
+
+
+def test_local_workers_share_the_memory(parts, yielded, monkeypatch):
+    given = {"report": lambda *_: None, "stop": lambda: False}
+
+    class Local:
+        def close(self, timeout):
+            pass
+
+    class Connected(Client):
+        tasks = []
+
+        def __init__(self, local):
+            super().__init__(Outcome({}, {}))
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def register_plugin(self, plugin):
+            pass
+
+        def submit(self, *task, **options):
+            self.tasks.append(task)
+            return self.future
+
+    monkeypatch.setattr("distributed.Client", Connected)
+    monkeypatch.setattr(cluster_module, "_local", lambda workers: Local())
+    monkeypatch.setattr(cluster_module, "available_bytes", lambda: 9_000)
+    with connected(workers=3) as cluster:
+        assert cluster.train(parts, parts.keys, **given)
+    assert [task[-1] for task in Connected.tasks] == [3_000] * 2
+
+
 def test_a_scheduler_that_cannot_be_reached_is_one_line(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(cluster_module, "CONNECT_SECONDS", 1.0)
     monkeypatch.setenv("TOYMODELS_STORE", str(tmp_path / "store"))
@@ -475,6 +528,8 @@ def test_a_scheduler_that_cannot_be_reached_is_one_line(tmp_path, monkeypatch, c
     [
         (["--workers", "2", "--scheduler", "tcp://a:1"], "one of the two"),
         (["--workers", "-1"], "--workers: got -1"),
+        (["--workers", "1025"], "expected a whole number ≤ 1024"),
+        (["--workers", "-1", "--only-plot"], "--workers: got -1"),
     ],
 )
 def test_contradictory_flags_are_one_line(flags, said, tmp_path, monkeypatch, capsys):
