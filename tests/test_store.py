@@ -249,6 +249,14 @@ def test_a_manifest_does_not_list_large_tables(store):
         assert found["steps"] == [1, 2] and found["name"] == "a"
 
 
+def test_a_manifest_does_not_list_long_tuples(store):
+    for length, listed in ((3, [0, 1, 2]), (20_000, "20000 values, not listed")):
+        given = {"seeds": tuple(range(length)), "n": 3}
+        store.cached(given, "train", lambda: Result({}))
+        found = store.manifest(store.key(given, "train"))["settings"]
+        assert found == {"dict": {"seeds": listed, "n": 3}}
+
+
 def change_manifest(store, **changes):
     path = next(store.root.glob("*.json"))
     path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))

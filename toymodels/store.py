@@ -31,7 +31,7 @@ SCHEMA_VERSION = 1
 """To be raised when the same settings begin to mean another computation."""
 
 MOST_LISTED = 10_000
-"""Numbers of one array that a manifest lists."""
+"""Numbers of one array, or values of one list, that a manifest lists."""
 
 
 class DamagedEntry(StoreError):
@@ -232,11 +232,14 @@ class Store:
 
 
 def _brief(data: Any) -> Any:
-    """JSON of settings without the numbers of large arrays: manifests are for people.
+    """JSON of settings without large arrays and lists: manifests are for people.
 
-    Every manifest is read at every start, and a sweep may be over millions of members.
+    Every manifest is read at every start, and a sweep may be over millions of members
+    or seeds.
     """
     if isinstance(data, list):
+        if len(data) > MOST_LISTED:
+            return f"{len(data)} values, not listed"
         return [_brief(value) for value in data]
     if not isinstance(data, dict):
         return data
