@@ -6,7 +6,7 @@
 `long` is one key after another, 2²⁶ words of each: the quality of the hash over its
 places. `steps` is how training uses it: 2¹² words of fold after fold of one root key,
 where neighbouring folds stand side by side. dieharder is in Debian (`dieharder`).
-What a few seconds can show is in `tests/test_counter_hash.py`.
+What a few seconds can show is in `tests/test_features_counter_hash.py`.
 """
 
 import functools

@@ -42,10 +42,10 @@ def run(tmp_path, how="keep", **environment):
     return json.loads(done.stdout)
 
 
-def test_programs_are_kept_beside_the_store_and_found_again(tmp_path):
+def test_programs_are_kept_in_the_store_and_found_again(tmp_path):
     first, second = run(tmp_path), run(tmp_path)
     assert first["before"] is None, "importing must not configure anything"
-    assert first["folder"] == str(tmp_path / ".toymodels" / "compiled")
+    assert first["folder"] == str(tmp_path / ".toymodels" / "store" / "compiled")
     assert first["misses"] > 0 and first["hits"] == 0
     assert second["misses"] == 0 and second["hits"] == first["misses"]
     assert second["weights"] == first["weights"]

@@ -208,6 +208,20 @@ def test_keys_change_hands():
     )
 
 
+def test_another_default_of_jax_changes_nothing(monkeypatch):
+    spec = tm.TrainSpec(
+        model=tm.Autoencoder(n=3, d=2),
+        features=tm.IndependentFeatures(n=3, probability=0.5),
+        steps=3,
+        batch=8,
+    )
+    run = tm.train(spec)
+    with jax.default_prng_impl("rbg"):
+        other = tm.train(spec)
+        np.testing.assert_array_equal(other.final_loss(), run.final_loss())
+    np.testing.assert_array_equal(other.params["W"], run.params["W"])
+
+
 def test_an_unknown_generator_is_named():
     with pytest.raises(tm.SettingsError, match="generator.*'mersenne'.*counter_hash"):
         tm.TrainSpec(

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import toymodels as tm
-from toymodels.training import run_chunks, runs_mesh
+from toymodels.training import blocks, check_memory, run_chunks, runs_mesh
 from toymodels.training.mesh import place
 from toymodels.training.state import advance, init, inputs_of, plan_of
 
@@ -68,8 +68,10 @@ def test_each_device_holds_half_and_sends_nothing(layout):
     assert len({s.device for s in shards}) == 2
 
 
-def test_a_stopped_training_goes_on_elsewhere():
+def test_a_stopped_training_goes_on_in_blocks(monkeypatch):
     spec = spec_of(4, 3)
+    monkeypatch.setattr(blocks, "BLOCK_NUMBERS", 3 * 5 * 64)
+    assert len(blocks.divide(spec)) > 1
     half = next(run_chunks(spec, chunk=15, mesh=runs_mesh()))
     *_, last = run_chunks(spec, half.state)
     np.testing.assert_array_equal(last.state.params["W"], tm.train(spec).params["W"])
@@ -81,6 +83,24 @@ def test_a_stopped_training_goes_on_elsewhere():
 def test_a_mesh_that_does_not_fit_is_refused(layout, named):
     with pytest.raises(tm.SettingsError, match=f"2 devices for {named}"):
         tm.train(spec_of(*layout), mesh=runs_mesh())
+
+
+def test_one_program_serves_all_chunks(caplog):
+    with jax.log_compiles(), caplog.at_level("WARNING", "jax"):
+        list(run_chunks(spec_of(4, 3, steps=40), chunk=10, mesh=runs_mesh()))
+    compiled = [r for r in caplog.messages if "XLA compilation of jit(advance)" in r]
+    assert len(compiled) == 1
+
+
+def test_the_memory_of_a_mesh_is_that_of_its_devices(monkeypatch):
+    spec = spec_of(4, 3, batch=2**20)
+    monkeypatch.setattr(jax, "default_backend", lambda: "an accelerator")
+    whole, half = check_memory(spec), check_memory(spec, mesh=runs_mesh())
+    assert half < 0.7 * whole
+    with pytest.raises(tm.SettingsError, match="6 runs.*on one of 2 devices"):
+        check_memory(spec, available=half - 1, mesh=runs_mesh())
+    with pytest.raises(tm.SettingsError, match="12 runs"):
+        check_memory(spec, available=half)
 
 
 def test_a_mesh_of_other_axes_is_refused():

@@ -19,10 +19,10 @@ def keep_compiled(folder: str | Path | None = None) -> None:
     any time; one that cannot be written costs a warning.
 
     Args:
-        folder: `compiled` beside the store when None.
+        folder: `compiled` in the default store when None.
     """
     if jax.config.jax_compilation_cache_dir is None:
-        folder = default_root().parent / "compiled" if folder is None else folder
+        folder = default_root() / "compiled" if folder is None else folder
         jax.config.update("jax_compilation_cache_dir", str(Path(folder).absolute()))
         # JAX keeps what took over a second; most programs here take less.
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

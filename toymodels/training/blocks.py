@@ -18,7 +18,6 @@ import functools
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
-from contextlib import contextmanager
 from typing import Any
 
 import jax
@@ -137,19 +136,18 @@ class Blocks:
             tuple(_state_of(state, block, members) for block in blocks),
         )
 
-    def advance(self, until: int, pool: Executor) -> "Blocks":
+    def advance(self, until: int) -> "Blocks":
         """Every block at step `until`; the states of these blocks are used up."""
-        step = jnp.int32(until)
-        one = functools.partial(_advanced, self.plan, until=step)
-        states = tuple(pool.map(one, self.inputs, self.states))
+        one = functools.partial(_advanced, self.plan, until=until)
+        # A single block stays in this thread, where JAX's context managers act.
+        place = map if len(self.states) == 1 else cores().map
+        states = tuple(place(one, self.inputs, self.states))
         return dataclasses.replace(self, states=states)
 
     def compiled(self) -> "Blocks":
         """The same, after an update of no steps: the program is compiled once."""
         first, *others = self.states
-        # Its own copy of the step, which belongs to the state and is given away.
-        until = jnp.copy(first.step)
-        first = _advanced(self.plan, self.inputs[0], first, until)
+        first = _advanced(self.plan, self.inputs[0], first, self.step)
         return dataclasses.replace(self, states=(first, *others))
 
     @property
@@ -205,10 +203,13 @@ class Blocks:
         return jax.random.wrap_key_data(whole, impl=generator)
 
 
-def _advanced(
-    plan: Plan, inputs: Inputs, state: TrainState, until: jax.Array
-) -> TrainState:
-    return jax.block_until_ready(advance(plan, inputs, state, until))
+def _advanced(plan: Plan, inputs: Inputs, state: TrainState, until: int) -> TrainState:
+    spread = len(state.failed_at.sharding.device_set) > 1
+    where = jax.tree.map(lambda leaf: leaf.sharding, state) if spread else None
+    state = advance(plan, inputs, state, jnp.int32(until))
+    # XLA describes some of its results in other words, which would compile again.
+    state = jax.device_put(state, where) if spread else state
+    return jax.block_until_ready(state)
 
 
 def core_count() -> int:
@@ -218,11 +219,14 @@ def core_count() -> int:
     return len(usable)
 
 
-@contextmanager
-def cores() -> Iterator[Executor]:
-    """Threads, one for each core that this process may use."""
-    with ThreadPoolExecutor(core_count(), "toymodels-block") as pool:
-        yield pool
+@functools.cache
+def cores() -> Executor:
+    """Threads, one for each core that this process may use; all trainings share them.
+
+    They are not ended with a training: whoever stops looking at one in the middle, at
+    the interpreter's end perhaps, would have to wait for it.
+    """
+    return ThreadPoolExecutor(core_count(), "toymodels-block")
 
 
 def by_block(
@@ -230,8 +234,7 @@ def by_block(
 ) -> Iterator[tuple[Block, Any]]:
     """Every block and what `function` makes of it, on all cores."""
     yield blocks[0], function(blocks[0])  # alone, so that it compiles once
-    with cores() as pool:
-        yield from zip(blocks[1:], pool.map(function, blocks[1:]), strict=True)
+    yield from zip(blocks[1:], cores().map(function, blocks[1:]), strict=True)
 
 
 def block_inputs(inputs: Inputs, block: Block, members: int) -> Inputs:

@@ -25,7 +25,7 @@ import orbax.checkpoint as ocp
 
 from toymodels.config import SettingsError, content_hash, to_json
 from toymodels.disk import StoreError, write_atomically
-from toymodels.features import with_generator
+from toymodels.features import DEFAULT_GENERATOR, with_generator
 from toymodels.training.run import CHUNK_STEPS, ChunkReport, is_complete, run_chunks
 from toymodels.training.spec import TrainSpec
 from toymodels.training.state import TrainState, init
@@ -181,7 +181,7 @@ def checkpointed_chunks(
         state = checkpoints.latest()
         saved = time.monotonic()
         for report in run_chunks(spec, state, chunk=chunk):
-            finished = is_complete(spec, report.state)
+            finished = is_complete(spec, report.blocks)
             if time.monotonic() - saved >= every_seconds and not finished:
                 checkpoints.save(report.state)
                 saved = time.monotonic()
@@ -226,7 +226,7 @@ def _filled(tree: Any) -> bool:
 def _usable(fields: dict[str, Any], generator: str) -> TrainState:
     # Fresh buffers: the compiled loop donates its input, Orbax's may not be donatable.
     fields = jax.tree.map(jnp.array, fields)
-    keys = jax.random.wrap_key_data(fields["keys"])
+    keys = jax.random.wrap_key_data(fields["keys"], impl=DEFAULT_GENERATOR)
     fields["keys"] = with_generator(keys, generator)
     if "snapshots" not in fields:
         fields["snapshots"] = jax.tree.map(

@@ -12,6 +12,7 @@ import math
 import os
 
 import jax
+from jax.sharding import Mesh
 
 from toymodels.config import SettingsError
 from toymodels.features import FiniteDataset
@@ -22,13 +23,15 @@ from toymodels.training.spec import TrainSpec
 # Simultaneously live (runs, n, batch) arrays of a step, as XLA schedules it on a CPU:
 # samples, output, residual and its gradient; a fifth is scratch of the matrix product.
 LIVE_SAMPLE_ARRAYS = 5
-# Copies of the parameters: themselves, gradient, two moments, and the sum over blocks
-# or the joined state of all runs.
-LIVE_PARAMETERS = 5
+# Copies of the parameters: themselves and two moments, in the blocks of runs and in the
+# whole that is put together of them, and one gradient.
+LIVE_PARAMETERS = 7
 # Of sparse rows: of the whole ensemble, of its blocks of runs, divided in parts.
 LIVE_ROWS = 3
 # Compiling and holding one more program.
 PROGRAM_BYTES = 48 * 2**20
+# What the heap of a thread keeps, where blocks are computed side by side.
+THREAD_BYTES = 16 * 2**20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -36,7 +39,7 @@ class MemoryNeed:
     """Peak bytes of a training, by what they grow with."""
 
     fixed: int
-    """The program, and parts of a sparse batch."""
+    """The program, its threads, and parts of a sparse batch."""
     per_run: int
     """Parameters, optimiser, snapshots and the run's dataset."""
     per_sample: int
@@ -63,9 +66,10 @@ def memory_need(
         batch: samples in each update.
         copies: further copies of the parameters, for snapshots.
     """
-    _, now = runs_at_once(n, batch, runs)
+    together, now = runs_at_once(n, batch, runs)
+    threads = -(-now // together)
     return MemoryNeed(
-        fixed=PROGRAM_BYTES,
+        fixed=PROGRAM_BYTES + (THREAD_BYTES * threads if threads > 1 else 0),
         per_run=4 * (LIVE_PARAMETERS + copies) * parameters,
         per_sample=4 * now * (LIVE_SAMPLE_ARRAYS * n + 2 * hidden),
         batch=batch,
@@ -75,17 +79,17 @@ def memory_need(
 
 def estimate_bytes(spec: TrainSpec) -> int:
     """Peak bytes of training `spec`: samples, parameters, optimiser and snapshots."""
-    return _need_of(spec).total
+    return _need_of(spec, spec.runs).total
 
 
-def _need_of(spec: TrainSpec) -> MemoryNeed:
+def _need_of(spec: TrainSpec, runs: int) -> MemoryNeed:
     sizes = [math.prod(shape[1:]) for shape in spec.parameter_shapes().values()]
     hidden = max(sizes) // spec.model.n
     need = memory_need(
         n=spec.model.n,
         hidden=hidden,
         parameters=sum(sizes),
-        runs=spec.runs,
+        runs=runs,
         batch=spec.batch,
         copies=len(spec.snapshots),
     )
@@ -112,18 +116,32 @@ def _in_parts(need: MemoryNeed, data: FiniteDataset, hidden: int) -> MemoryNeed:
 
 def available_bytes() -> int | None:
     """Memory that could be used now, None where the system does not say."""
-    found = [_of_device(), _of_system(), _of_container()]
+    device = _of_device()
+    if device is not None:
+        return device
+    found = [_of_system(), _of_container()]
     return min((size for size in found if size is not None), default=None)
 
 
-def check_memory(spec: TrainSpec, available: int | None = None) -> int:
+def check_memory(
+    spec: TrainSpec, available: int | None = None, *, mesh: Mesh | None = None
+) -> int:
     """The estimate in bytes, or a `SettingsError` that names a size that fits.
 
     Args:
         spec: what is to be trained.
         available: bytes; asked of the system when None.
+        mesh: devices that share the runs; the estimate is then that of one
+            accelerator, or of this process if they are CPUs.
     """
-    return check_need(_need_of(spec), f"n = {spec.model.n}", available)
+    what = f"n = {spec.model.n}"
+    if mesh is None:
+        return check_need(_need_of(spec, spec.runs), what, available)
+    cpus = jax.default_backend() == "cpu"
+    share = jax.local_device_count() / mesh.size if cpus else 1 / mesh.size
+    runs = math.ceil(spec.runs * min(share, 1.0))
+    what = f"{what} on one of {mesh.size} devices" if share < 1 else what
+    return check_need(_need_of(spec, runs), what, available)
 
 
 def check_need(need: MemoryNeed, what: str, available: int | None = None) -> int:

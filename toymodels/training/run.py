@@ -23,6 +23,7 @@ from jax.sharding import Mesh
 from jaxtyping import Float, Int, Shaped
 
 from toymodels.config import SettingsError, check_count, from_json, to_json
+from toymodels.features import DEFAULT_GENERATOR
 from toymodels.models import Params
 from toymodels.store import Result
 from toymodels.training.batch_loss import losses
@@ -31,7 +32,6 @@ from toymodels.training.blocks import (
     Blocks,
     block_inputs,
     by_block,
-    cores,
     divide,
     undivided,
 )
@@ -173,7 +173,8 @@ class Run:
         plan, inputs = plan_of(self.spec), inputs_of(self.spec)
         whole = self.spec.features.whole_batch
         batches = 1 if whole else -(-check_count("batch", batch) // plan.batch)
-        key = jax.random.fold_in(jax.random.key(self.spec.seed), 2**31 + seed)
+        root = jax.random.key(self.spec.seed, impl=DEFAULT_GENERATOR)
+        key = jax.random.fold_in(root, 2**31 + seed)
         members = self.spec.members
 
         def losses_of(block: Block) -> tuple[np.ndarray, np.ndarray]:
@@ -295,6 +296,10 @@ def run_chunks(
 ) -> Iterator[ChunkReport]:
     """Train, and report after every chunk.
 
+    Several blocks are trained in threads, where JAX's settings hold but its context
+    managers (`jax.default_matmul_precision`, `jax.debug_nans`) do not: use
+    `jax.config.update` instead.
+
     Args:
         spec: what to train; its memory need is checked before anything runs.
         state: where to go on; from the beginning when None.
@@ -307,9 +312,9 @@ def run_chunks(
         gives one report at once.
     """
     check_count("chunk", chunk)
-    check_memory(spec)
-    state = init(spec) if state is None else state
     mesh = fitting_mesh(spec) if mesh is None else mesh
+    check_memory(spec, mesh=mesh)
+    state = init(spec) if state is None else state
     inputs, division = inputs_of(spec), divide(spec)
     if mesh is not None:
         inputs, state = place(spec, mesh, inputs, state)
@@ -319,16 +324,15 @@ def run_chunks(
     if is_complete(spec, blocks):
         yield ChunkReport.of(spec, blocks, seconds=0.0)
         return
-    with cores() as pool:
+    start = time.perf_counter()
+    blocks = blocks.compiled()
+    while not is_complete(spec, blocks):
+        at = blocks.step
+        # Early stops are decided at fixed steps, whatever the chunks are.
+        limit = CHUNK_STEPS - at % CHUNK_STEPS if spec.early_stop else chunk
+        blocks = blocks.advance(min(at + min(chunk, limit), spec.steps))
+        yield ChunkReport.of(spec, blocks, time.perf_counter() - start)
         start = time.perf_counter()
-        blocks = blocks.compiled()
-        while not is_complete(spec, blocks):
-            at = blocks.step
-            # Early stops are decided at fixed steps, whatever the chunks are.
-            limit = CHUNK_STEPS - at % CHUNK_STEPS if spec.early_stop else chunk
-            blocks = blocks.advance(min(at + min(chunk, limit), spec.steps), pool)
-            yield ChunkReport.of(spec, blocks, time.perf_counter() - start)
-            start = time.perf_counter()
 
 
 def is_complete(spec: TrainSpec, state: TrainState | Blocks) -> bool:

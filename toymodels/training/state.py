@@ -20,7 +20,12 @@ import numpy as np
 import optax
 from jaxtyping import Array, Float, Int, Integer, Key, PRNGKeyArray
 
-from toymodels.features import FeatureDistribution, SparseRows, with_generator
+from toymodels.features import (
+    DEFAULT_GENERATOR,
+    FeatureDistribution,
+    SparseRows,
+    with_generator,
+)
 from toymodels.models import ModelSettings, Params
 from toymodels.pytree import register_pytree
 from toymodels.training.batch_loss import loss_and_gradient
@@ -149,7 +154,7 @@ def init(spec: TrainSpec) -> TrainState:
 
     Runs of the same seed have the same initial weights.
     """
-    root = jax.random.key(spec.seed)
+    root = jax.random.key(spec.seed, impl=DEFAULT_GENERATOR)
     seeds = jnp.asarray(spec.seeds, jnp.uint32)
     state = _init(plan_of(spec), spec.members, len(spec.snapshots), root, seeds)
     if spec.snapshots and spec.snapshots[0] == 0:
