@@ -29,7 +29,9 @@ LIVE_PARAMETERS = 7
 # Of sparse rows: of the whole ensemble, of its blocks of runs, divided in parts.
 LIVE_ROWS = 3
 # Compiling and holding one more program.
-PROGRAM_BYTES = 48 * 2**20
+PROGRAM_BYTES = 52 * 2**20
+# What the heap of a thread keeps, where blocks are computed side by side.
+THREAD_BYTES = 16 * 2**20
 # What the heap of a thread keeps, where blocks are computed side by side.
 THREAD_BYTES = 16 * 2**20
 
