@@ -32,8 +32,6 @@ LIVE_ROWS = 3
 PROGRAM_BYTES = 52 * 2**20
 # What the heap of a thread keeps, where blocks are computed side by side.
 THREAD_BYTES = 16 * 2**20
-# What the heap of a thread keeps, where blocks are computed side by side.
-THREAD_BYTES = 16 * 2**20
 
 
 @dataclasses.dataclass(frozen=True)
