@@ -21,7 +21,8 @@ def keep_compiled(folder: str | Path | None = None) -> None:
     Args:
         folder: `compiled` in the default store when None.
     """
-    if jax.config.read("jax_compilation_cache_dir") is None:
+    chosen = jax.config.jax_compilation_cache_dir  # pyright: ignore
+    if chosen is None:
         folder = default_root() / "compiled" if folder is None else folder
         jax.config.update("jax_compilation_cache_dir", str(Path(folder).absolute()))
         # JAX keeps what took over a second; most programs here take less.
