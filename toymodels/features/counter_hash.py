@@ -54,7 +54,11 @@ def _random_bits(
         )
     # Neighbouring keys must not give neighbouring streams, and Threefry sees to that.
     derived = extend.threefry_2x32(key, jnp.arange(2, dtype=jnp.uint32))
-    found = hashed_words(derived, jax.lax.iota(jnp.uint32, words))
+    # In two halves: XLA would hash a single one again wherever a word is used, forward
+    # and backward, but it writes to memory what it joins.
+    places = jax.lax.iota(jnp.uint32, -(-words // 2))
+    halves = [hashed_words(derived, places + jnp.uint32(at)) for at in (0, places.size)]
+    found = jnp.concatenate(halves)[:words]
     if bit_width == 64:
         high, low = found.reshape(2, size).astype(jnp.uint64)
         return ((high << 32) | low).reshape(shape)
