@@ -35,7 +35,7 @@ figures: $(INSTALLED)
 	$(BIN)/python experiments/reproduce.py --scale $(SCALE) $(if $(OUT),--out $(OUT)) $(ARGS)
 
 test: $(INSTALLED)
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses auto $(ARGS)
 
 test-slow: $(INSTALLED)
 	$(BIN)/python -m pytest -m slow $(ARGS)

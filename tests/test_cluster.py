@@ -307,6 +307,7 @@ def interrupted(client):
 
 
 @pytest.mark.skipif(not hasattr(os, "killpg"), reason="needs process groups")
+@pytest.mark.slow
 def test_ctrl_c_in_a_terminal_reaches_the_workers_and_they_do_not_mind(tmp_path):
     sweep = Sweep(tmp_path)
     client = sweep.start()

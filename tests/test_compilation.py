@@ -5,6 +5,11 @@ import os
 import subprocess
 import sys
 
+import pytest
+
+# Each starts several processes that import JAX.
+pytestmark = pytest.mark.slow
+
 PROGRAM = """
 import json, sys
 import jax

@@ -127,6 +127,7 @@ def test_random_rows_are_those_of_dense_samples(monkeypatch):
     assert np.all(np.abs(later.loss - info.loss) > 1e-4)
 
 
+@pytest.mark.slow
 def test_the_size_of_a_block_is_only_rounding(monkeypatch):
     few = tm.train(spec_of())
     monkeypatch.setattr(batch_loss, "BLOCK_NUMBERS", 10**6)
