@@ -193,6 +193,7 @@ def reference(tmp_path_factory):
     return digest_of(Sweep(tmp_path_factory.mktemp("reference")).start(workers=0))
 
 
+@pytest.mark.slow
 def test_killed_workers_and_a_killed_client_change_no_bit(tmp_path, reference):
     sweep, rng = Sweep(tmp_path), random.Random(0)
     client = sweep.start()

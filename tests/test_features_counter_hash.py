@@ -180,6 +180,7 @@ def test_distributions_keep_their_moments(features):
     )
 
 
+@pytest.mark.slow
 def test_training_with_it_is_as_good():
     """The same initial weights, other samples: losses agree within their spread."""
     losses = {}

@@ -98,6 +98,7 @@ def test_loss_and_gradient_are_those_of_a_dense_array(name, kind, exponent):
         np.testing.assert_allclose(gradient[key], value, atol=2e-6 * size)
 
 
+@pytest.mark.slow
 def test_an_ensemble_with_copies_takes_the_steps_of_a_dense_one():
     data = DATA.repeated([1, 10], point=3)
     sparse = tm.train(spec_of(data))

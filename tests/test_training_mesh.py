@@ -125,6 +125,7 @@ print(json.dumps([mesh.size, run.params["W"].tolist(), loss]))
 """
 
 
+@pytest.mark.slow
 def test_two_processes_train_one_ensemble(tmp_path):
     with socket.socket() as probe:
         probe.bind(("localhost", 0))
