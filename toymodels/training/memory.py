@@ -30,6 +30,8 @@ LIVE_PARAMETERS = 7
 LIVE_ROWS = 3
 # Compiling and holding one more program.
 PROGRAM_BYTES = 52 * 2**20
+# More where the program also draws rows: measured, 20 to 30 MiB.
+DRAWING_BYTES = 24 * 2**20
 # What the heap of a thread keeps, where blocks are computed side by side.
 THREAD_BYTES = 16 * 2**20
 
@@ -108,7 +110,9 @@ def _in_parts(need: MemoryNeed, data: FiniteDataset, hidden: int) -> MemoryNeed:
     drawn = 0 if data.whole_batch else 2 * pair * data.width * now
     return dataclasses.replace(
         need,
-        fixed=need.fixed + part * (need.per_sample + 4 * now * columns),
+        fixed=need.fixed
+        + (0 if data.whole_batch else DRAWING_BYTES)
+        + part * (need.per_sample + 4 * now * columns),
         per_run=need.per_run + LIVE_ROWS * pair * data.points * data.width,
         per_sample=drawn,
     )
