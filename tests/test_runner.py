@@ -175,6 +175,19 @@ def fakes(tmp_path, monkeypatch):
         del sys.modules[name]
 
 
+@pytest.fixture
+def readme(fakes, monkeypatch):
+    """The README of a repository of its own, to which the figures belong."""
+    monkeypatch.setattr(
+        reproduce_module,
+        "Output",
+        lambda *arguments: Output(*arguments, repository=fakes.root),
+    )
+    path = fakes.root / "README.md"
+    path.write_text(f"{README_BEGIN}\n{README_END}\n")
+    return path
+
+
 def refuse(code):
     def function(*_, **__):
         raise OSError(code, os.strerror(code))
@@ -381,15 +394,8 @@ def test_changed_settings_are_another_result(fakes):
     assert "try size" in fakes.shown
 
 
-def test_changed_settings_never_reach_the_readme(fakes, monkeypatch):
+def test_changed_settings_never_reach_the_readme(fakes, readme):
     fakes.write(1)
-    readme = fakes.root / "README.md"
-    readme.write_text(f"{README_BEGIN}\n{README_END}\n")
-    monkeypatch.setattr(
-        reproduce_module,
-        "Output",
-        lambda *arguments: Output(*arguments, repository=fakes.root),
-    )
     fakes.out = fakes.root / "figures"
     fakes.run(scale="laptop", changes=["size=9"])
     assert table_in_readme(readme).strip() == ""
@@ -859,29 +865,17 @@ def test_a_figure_says_its_settings_and_key(fakes):
     ],
 )
 def test_the_readme_follows_the_repository_s_own_figures(
-    fakes, monkeypatch, scale, folder, updated
+    fakes, readme, scale, folder, updated
 ):
     fakes.write(1)
-    readme = fakes.root / "README.md"
-    readme.write_text(f"{README_BEGIN}\n{README_END}\n")
-    monkeypatch.setattr(
-        reproduce_module,
-        "Output",
-        lambda *arguments: Output(*arguments, repository=fakes.root),
-    )
     fakes.out = fakes.root / folder
     fakes.run(scale=scale)
     assert ("All values exceed one." in table_in_readme(readme)) == updated
 
 
-def test_a_readme_without_a_place_is_said_before_the_work(fakes, monkeypatch):
+def test_a_readme_without_a_place_is_said_before_the_work(fakes, readme):
     fakes.write(1)
-    (fakes.root / "README.md").write_text("# no markers\n")
-    monkeypatch.setattr(
-        reproduce_module,
-        "Output",
-        lambda *arguments: Output(*arguments, repository=fakes.root),
-    )
+    readme.write_text("# no markers\n")
     fakes.out = fakes.root / "figures"
     with pytest.raises(SettingsError, match="claims:begin"):
         fakes.run(scale="laptop")

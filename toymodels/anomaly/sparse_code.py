@@ -19,7 +19,7 @@ import numpy as np
 from jaxtyping import Array, Float
 
 from toymodels.anomaly.base import Context, Detector, Observations, detector
-from toymodels.config import SettingsError, check_count, check_range
+from toymodels.config import SettingsError, check_count, check_range, settings
 
 State = Float[Array, "d k"]
 
@@ -72,16 +72,15 @@ def code_cost(
     return missed + penalty * _unit(D) * jnp.sum(code, axis=0)
 
 
-@detector
-class OracleCode(Detector):
-    """Cost of the best sparse code in the true features, which hold no backdoor.
+@settings
+class SparseCodeDetector(Detector):
+    """What both detectors share: the true dictionary, and how a code is found.
 
     Args:
         penalty: λ of the code, see `sparse_code`.
         steps: of its iteration.
     """
 
-    name = "oracle code"
     sees = "true dictionary"
     bound = "upper"
     needs = ("dictionary",)
@@ -92,6 +91,18 @@ class OracleCode(Detector):
     def __post_init__(self):
         check_range("penalty", self.penalty, low=0.0)
         check_count("steps", self.steps)
+
+
+@detector
+class OracleCode(SparseCodeDetector):
+    """Cost of the best sparse code in the true features, which hold no backdoor.
+
+    Args:
+        penalty: λ of the code, see `sparse_code`.
+        steps: of its iteration.
+    """
+
+    name = "oracle code"
 
     def _fit(self, reference: Observations, context: Context) -> State:
         return jnp.asarray(context.dictionary)[:, : reference.x.shape[0]]
@@ -106,7 +117,7 @@ class OracleCode(Detector):
 
 
 @detector
-class OracleCodeWithBackdoor(Detector):
+class OracleCodeWithBackdoor(SparseCodeDetector):
     """How much of the backdoor direction the best sparse code of h contains.
 
     Args:
@@ -115,16 +126,6 @@ class OracleCodeWithBackdoor(Detector):
     """
 
     name = "oracle code with backdoor"
-    sees = "true dictionary"
-    bound = "upper"
-    needs = ("dictionary",)
-
-    penalty: float = 0.02
-    steps: int = 500
-
-    def __post_init__(self):
-        check_range("penalty", self.penalty, low=0.0)
-        check_count("steps", self.steps)
 
     def check(self, reference: Observations, context: Context) -> None:
         """The dictionary must have more columns than there are features."""

@@ -13,7 +13,7 @@ from matplotlib.lines import Line2D
 
 from toymodels.plotting.canvas import new_figure
 from toymodels.plotting.captions import set_caption, set_legend, set_title
-from toymodels.plotting.curves import Curve, draw_curves
+from toymodels.plotting.curves import Curve, draw_curves, draw_xlines
 from toymodels.plotting.marks import plain_log_ticks
 from toymodels.plotting.palette import BLACK, CYCLE, FAINT, GREY, MARKERS, style
 
@@ -63,9 +63,9 @@ def detection_figure(
     figure = new_figure(height + 5.2)
     grid = figure.add_gridspec(3, len(roc), height_ratios=(height, 2.1, 2.0))
     dots = figure.add_subplot(grid[0, :])
+    draw_xlines(dots, references or {})  # first, so that it lies below the dots
     _draw_dots(dots, rows, intervals, hollow)
     _draw_groups(dots, groups or {})
-    _draw_references(dots, references or {})
     dots.set_xlabel(xlabel)
     for place, (name, curves) in enumerate(roc.items()):
         axes = figure.add_subplot(grid[1, place])
@@ -129,22 +129,6 @@ def _draw_groups(axes: Axes, groups: Mapping[str, int]) -> None:
         if row:
             axes.axhline(row - 0.5, color=GREY, linewidth=0.8)
         axes.text(0.0, row, name, va="center", ha="left", size=10, color="#666666")
-
-
-def _draw_references(axes: Axes, references: Mapping[str, float | int]) -> None:
-    for name, value in references.items():
-        axes.axvline(value, color=GREY, linewidth=0.8, linestyle=(0, (4, 2)), zorder=0)
-        axes.annotate(
-            name,
-            xy=(value, 1.0),
-            xycoords=axes.get_xaxis_transform(),
-            xytext=(0, 2),
-            textcoords="offset points",
-            ha="center",
-            va="bottom",
-            size=10,
-            color="#333333",
-        )
 
 
 def _draw_roc(
