@@ -1,4 +1,4 @@
-"""Blocks of runs: they cover an ensemble, and nothing changes by them."""
+"""Blocks of runs: they cover an ensemble, and change it by no more than rounding."""
 
 import os
 
@@ -48,20 +48,36 @@ def whole(spec: tm.TrainSpec, steps: int):
     return advance(plan_of(spec), inputs_of(spec), init(spec), jnp.int32(steps))
 
 
+def leaves(state) -> list[np.ndarray]:
+    """Every array of a state, keys as their words."""
+    return [
+        np.asarray(jax.random.key_data(leaf))
+        if jnp.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+        else np.asarray(leaf)
+        for leaf in jax.tree.leaves(state)
+    ]
+
+
 def assert_same(state, other):
     """Every array of two states has the same bits."""
-    for a, b in zip(jax.tree.leaves(state), jax.tree.leaves(other), strict=True):
-        if jnp.issubdtype(a.dtype, jax.dtypes.prng_key):
-            a, b = jax.random.key_data(a), jax.random.key_data(b)
+    for a, b in zip(leaves(state), leaves(other), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+def assert_close(state, other):
+    """Whole numbers, keys too, are the same; others up to the rounding of 30 steps."""
+    for a, b in zip(leaves(state), leaves(other), strict=True):
+        rounding = a.dtype.kind == "f"
+        np.testing.assert_allclose(a, b, rtol=rounding * 1e-5, atol=rounding * 1e-7)
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
 def test_blocks_are_the_whole(layout):
+    """A program of another shape may add in another order: XLA does not promise it."""
     spec = spec_of(*layout)
     assert len(divide(spec)) > 1
     *_, last = run_chunks(spec, chunk=7)
-    assert_same(last.state, whole(spec, 30))
+    assert_close(last.state, whole(spec, 30))
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
@@ -69,7 +85,8 @@ def test_a_joined_state_goes_on(layout):
     spec = spec_of(*layout)
     half = next(run_chunks(spec, chunk=15))
     *_, last = run_chunks(spec, half.state)
-    assert_same(last.state, whole(spec, 30))
+    *_, uninterrupted = run_chunks(spec)
+    assert_same(last.state, uninterrupted.state)
 
 
 @pytest.mark.parametrize("seeds", [1, 2, 3, 10, 61])
@@ -92,12 +109,13 @@ def test_every_run_is_in_a_block_of_one_size(seeds, members, batch):
 def test_blocks_do_not_depend_on_the_machine(monkeypatch):
     spec = spec_of(3, 4)
     blocks = divide(spec)
+    *_, here = run_chunks(spec)
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(64), raising=False)
     assert divide(spec) == blocks
     monkeypatch.setattr(blocks_module, "cores", cores.__wrapped__)
     state = Blocks.of(plan_of(spec), blocks, inputs_of(spec), init(spec))
-    assert_same(state.advance(30).state, whole(spec, 30))
+    assert_same(state.advance(30).state, here.state)
 
 
 def test_a_large_run_is_not_divided_below_two():
