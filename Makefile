@@ -26,7 +26,7 @@ help:
 	@echo "make test-slow  set up, then run the slow tests"
 	@echo "make lint       Ruff (lint and format) and Pyright"
 	@echo "make format     let Ruff format and repair what it can"
-	@echo "make bench      compare training speed with PyTorch and a JAX loop"
+	@echo "make bench      measure training speed: PyTorch, a JAX loop, workers, compiling"
 	@echo "make clean      remove $(VENV), caches and builds; figures and the store stay"
 
 setup: $(INSTALLED)
@@ -51,6 +51,8 @@ format: $(INSTALLED)
 
 bench: $(INSTALLED_BENCH)
 	$(BIN)/python benchmarks/run.py $(ARGS)
+	$(BIN)/python benchmarks/cluster.py
+	$(BIN)/python benchmarks/compile_share.py
 
 setup-bench: $(INSTALLED_BENCH)
 

@@ -189,7 +189,7 @@ class Blocks:
             )
             for places, leaf in zip(runs, leaves, strict=True):
                 whole[(slice(None),) * axis + (places,)] = leaf
-            return jnp.asarray(whole)
+            return jax.device_put(whole)
 
         return jax.tree.map(join, *(getattr(state, name) for state in self.states))
 
@@ -242,7 +242,7 @@ def block_inputs(inputs: Inputs, block: Block, members: int) -> Inputs:
     runs = block.runs(members)
     return Inputs(
         features=jax.tree.map(
-            lambda leaf: jnp.asarray(np.asarray(leaf)[block.seeds, block.members]),
+            lambda leaf: jax.device_put(np.asarray(leaf)[block.seeds, block.members]),
             inputs.features,
         ),
         importance=inputs.importance[runs],
@@ -256,7 +256,7 @@ def _state_of(state: TrainState, block: Block, members: int) -> TrainState:
     runs = block.runs(members)
     parts = {
         name: jax.tree.map(
-            lambda leaf, axis=axis: jnp.asarray(np.asarray(leaf).take(runs, axis)),
+            lambda leaf, axis=axis: jax.device_put(np.asarray(leaf).take(runs, axis)),
             getattr(state, name),
         )
         for name, axis in RUN_AXIS.items()

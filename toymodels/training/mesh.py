@@ -111,7 +111,7 @@ def _gathered(leaf: jax.Array) -> jax.Array:
         data = _gathered(jax.random.key_data(leaf))
         return jax.random.wrap_key_data(data, impl=jax.random.key_impl(leaf))
     if leaf.is_fully_addressable or leaf.is_fully_replicated:
-        return jnp.asarray(np.asarray(leaf))
+        return jax.device_put(np.asarray(leaf))
     return jnp.asarray(multihost_utils.process_allgather(leaf, tiled=True))
 
 

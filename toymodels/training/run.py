@@ -180,7 +180,7 @@ class Run:
         def losses_of(block: Block) -> tuple[np.ndarray, np.ndarray]:
             runs = block.runs(members)
             part = {
-                name: jnp.asarray(value[runs]) for name, value in self.params.items()
+                name: jax.device_put(value[runs]) for name, value in self.params.items()
             }
             of_block = block_inputs(inputs, block, members)
             loss, zero = _evaluate(plan, of_block, part, key, batches, block.seed_count)

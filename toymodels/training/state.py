@@ -139,13 +139,15 @@ def inputs_of(spec: TrainSpec) -> Inputs:
     )
     return Inputs(
         features=jax.tree.map(
-            lambda leaf: jnp.asarray(leaf).reshape(seeds, members, *leaf.shape[1:]),
+            lambda leaf: jax.device_put(
+                np.asarray(leaf).reshape(seeds, members, *np.shape(leaf)[1:])
+            ),
             features,
         ),
-        importance=jnp.asarray(importance),
-        learning_rate=jnp.asarray(spec.over_runs(spec.learning_rate, 0)),
-        weight_decay=jnp.asarray(spec.over_runs(spec.weight_decay, 0)),
-        snapshot_steps=jnp.asarray(spec.snapshots, jnp.int32),
+        importance=jax.device_put(importance),
+        learning_rate=jax.device_put(spec.over_runs(spec.learning_rate, 0)),
+        weight_decay=jax.device_put(spec.over_runs(spec.weight_decay, 0)),
+        snapshot_steps=jax.device_put(np.array(spec.snapshots, np.int32)),
     )
 
 
@@ -155,7 +157,7 @@ def init(spec: TrainSpec) -> TrainState:
     Runs of the same seed have the same initial weights.
     """
     root = jax.random.key(spec.seed, impl=DEFAULT_GENERATOR)
-    seeds = jnp.asarray(spec.seeds, jnp.uint32)
+    seeds = jax.device_put(np.array(spec.seeds, np.uint32))
     state = _init(plan_of(spec), spec.members, len(spec.snapshots), root, seeds)
     if spec.snapshots and spec.snapshots[0] == 0:
         filled = jax.tree.map(
