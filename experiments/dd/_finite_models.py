@@ -55,7 +55,9 @@ class FiniteModels:
     def fresh(self) -> tm.UnitNorm:
         """The distribution of the points."""
         probability = 1 - self.sparsity
-        return tm.UnitNorm(tm.IndependentFeatures(n=self.n, probability=probability))
+        return tm.UnitNorm(
+            base=tm.IndependentFeatures(n=self.n, probability=probability)
+        )
 
     def dataset(self, points: int, seed: int) -> tm.FiniteDataset:
         """T points; the same ones for the same root, `points` and `seed`."""
