@@ -63,7 +63,7 @@ class FiniteModels:
         """T points; the same ones for the same root, `points` and `seed`."""
         root = np.random.SeedSequence([self.seed, points, seed])
         return tm.sample_dataset(
-            self.fresh(), points=points, seed=int(root.generate_state(1)[0])
+            self.fresh(), points=points, seed=int(root.generate_state(1)[0] >> 1)
         )
 
     def datasets(self, points: int, seeds: int) -> tm.FiniteDataset:
