@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 
 import toymodels as tm
 from toymodels.config import check_count, check_range, content_hash, settings
-from toymodels.geometry import feature_dimensionality, has_dimensionality
+from toymodels.geometry import has_dimensionality
 from toymodels.plotting import caption_line
 
 
@@ -127,8 +127,15 @@ def hidden_points(
 def point_dimensionality(
     W: Float[np.ndarray, "*runs d n"], data: tm.FiniteDataset
 ) -> Float[np.ndarray, "*runs T"]:
-    """D_X of every point, over unique rows."""
-    return np.asarray(feature_dimensionality(hidden_points(W, data)))
+    """D_X of every point, over unique rows.
+
+    With ‖h‖⁴ / hᵀ(HHᵀ)h instead of `feature_dimensionality`, whose (T, T) products do
+    not fit into memory at the sources' T.
+    """
+    H = hidden_points(W, data).astype(float)
+    square = (H**2).sum(axis=-2)
+    total = ((H @ H.swapaxes(-1, -2) @ H) * H).sum(axis=-2)
+    return np.divide(square**2, total, out=np.zeros_like(square), where=total > 0)
 
 
 def feature_count(W: Float[np.ndarray, "*runs d n"]) -> Int[np.ndarray, "*runs"]:
