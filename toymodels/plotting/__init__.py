@@ -60,6 +60,7 @@ from toymodels.plotting.dimensionality import (
     dimensions_per_feature,
 )
 from toymodels.plotting.graphs import FeatureGraph, draw_graph
+from toymodels.plotting.heat import draw_heat_map, heat_maps
 from toymodels.plotting.marks import margin_labels, plain_log_ticks
 from toymodels.plotting.matrices import draw_matrix, draw_norms, gram_panels
 from toymodels.plotting.neurons import neuron_stacks, pair_panels

@@ -1,0 +1,94 @@
+"""Ensembles over T whose loss or dimensionality is one curve: DD-5, 6, 9, 10 to 12.
+
+Values of T are trained in groups, filled up to the largest of each with points that
+have no copies, so that a few compiled programs serve all of them.
+
+Axis letters: `sets` data sets, `levels` of T.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+import toymodels as tm
+from experiments.dd._finite_models import FiniteModels
+from toymodels.config import settings
+
+# In a group the largest T is at most so many times the smallest.
+SPREAD = 8
+
+
+@settings
+class Grid(FiniteModels):
+    """Settings of a curve over T.
+
+    Args:
+        points: T, rising.
+        sets: data sets of each T; one sample of a claim each.
+    """
+
+    n: int = 200
+    sparsity: float = 0.95
+    steps: int = 5_000
+    points: tuple[int, ...] = (10, 20, 40, 80, 160, 320, 640)
+    sets: int = 5
+
+    def note(self, **others: Any) -> str:
+        """Caption of a figure over T."""
+        return self.caption(**{"data sets": f"{self.sets} of each T", **others})
+
+
+def over_points(
+    settings: Grid,
+    train: Callable[[tm.TrainSpec], tm.Run],
+    measure: Callable[[tm.Run], Float[np.ndarray, " runs"]],
+    **changes: Any,
+) -> Float[np.ndarray, "sets levels"]:
+    """Train at every T and measure the best restart.
+
+    Args:
+        settings: n, S, d, T and data sets.
+        train: trains a spec.
+        measure: a number for each run of an ensemble.
+        **changes: fields of the spec, without members.
+    """
+    levels = []
+    for group in grouped(settings.points):
+        data = [settings.dataset(T, k) for T in group for k in range(settings.sets)]
+        run = train(settings.spec(tm.stack_datasets(data), **changes))
+        levels.append(measure(run)[run.best_indices()].reshape(len(group), -1))
+    return np.concatenate(levels).T
+
+
+def grouped(points: Sequence[int]) -> list[tuple[int, ...]]:
+    """Rising numbers in groups, from the largest down, none much below its largest."""
+    groups: list[tuple[int, ...]] = []
+    for T in sorted(points, reverse=True):
+        if groups and T * SPREAD > groups[-1][-1] and len(groups[-1]) < 3:
+            groups[-1] = (T, *groups[-1])
+        else:
+            groups.append((T,))
+    return groups[::-1]
+
+
+def half_rise(
+    x: Float[np.ndarray, " levels"], y: Float[np.ndarray, "sets levels"]
+) -> Float[np.ndarray, " sets"]:
+    """The ln x where a curve first exceeds the middle of its range, interpolated in ln x.
+
+    NaN for a curve that is not finite.
+    """
+    low, high = y.min(axis=1), y.max(axis=1)
+    found = np.full(len(y), np.nan)
+    for row, middle in enumerate((low + high) / 2):
+        if not np.isfinite(middle):
+            continue
+        last = int(np.argmax(y[row] >= middle))
+        if last == 0:
+            found[row] = np.log(x[0])
+            continue
+        ends = [last - 1, last]
+        found[row] = np.interp(middle, y[row, ends], np.log(x[ends]))
+    return found
