@@ -98,6 +98,10 @@ class FiniteModels:
             warmup=self.steps // 20,
         )
 
+    def fresh_loss(self, run: tm.Run) -> Float[np.ndarray, " runs"]:
+        """Loss of every run on 4,096 points that training never saw."""
+        return fresh_loss(run, self.fresh(), points=4096)
+
     def caption(self, **others: Any) -> str:
         """What a reader needs to make a figure again."""
         return caption_line(
@@ -141,6 +145,11 @@ def point_dimensionality(
 def feature_count(W: Float[np.ndarray, "*runs d n"]) -> Int[np.ndarray, "*runs"]:
     """Features with D_i > 0.2, the convention of this project for d = 2."""
     return np.asarray(has_dimensionality(W)).sum(axis=-1)
+
+
+def largest_share(run: tm.Run) -> Float[np.ndarray, " runs"]:
+    """The largest D_i of each model."""
+    return np.asarray(feature_dimensionality(run.params["W"])).max(axis=-1)
 
 
 def fresh_loss(

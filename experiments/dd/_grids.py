@@ -3,7 +3,7 @@
 Values of T are trained in groups, filled up to the largest of each with points that
 have no copies, so that a few compiled programs serve all of them.
 
-Axis letters: `sets` data sets, `levels` of T.
+Axis letters: `decays` weight decays, `sets` data sets, `levels` of T.
 """
 
 from collections.abc import Callable, Sequence
@@ -43,23 +43,40 @@ class Grid(FiniteModels):
 def over_points(
     settings: Grid,
     train: Callable[[tm.TrainSpec], tm.Run],
-    measure: Callable[[tm.Run], Float[np.ndarray, " runs"]],
-    **changes: Any,
-) -> Float[np.ndarray, "sets levels"]:
-    """Train at every T and measure the best restart.
+    *measures: Callable[[tm.Run], Float[np.ndarray, " runs"]],
+    decays: Sequence[float] | None = None,
+) -> list[Float[np.ndarray, "decays sets levels"]]:
+    """Train at every T, with every weight decay, and measure the best restarts.
 
     Args:
         settings: n, S, d, T and data sets.
         train: trains a spec.
-        measure: a number for each run of an ensemble.
-        **changes: fields of the spec, without members.
+        *measures: a number for each run of an ensemble.
+        decays: weight decays; that of the settings alone when None.
+
+    Returns:
+        One array for each measure.
     """
-    levels = []
+    decays = (settings.weight_decay,) if decays is None else decays
+    found: list[list[np.ndarray]] = [[] for _ in measures]
     for group in grouped(settings.points):
-        data = [settings.dataset(T, k) for T in group for k in range(settings.sets)]
-        run = train(settings.spec(tm.stack_datasets(data), **changes))
-        levels.append(measure(run)[run.best_indices()].reshape(len(group), -1))
-    return np.concatenate(levels).T
+        data = [
+            settings.dataset(T, k)
+            for T in group
+            for k in range(settings.sets)
+            for _ in decays
+        ]
+        run = train(
+            settings.spec(
+                tm.stack_datasets(data),
+                weight_decay=np.tile(decays, len(data) // len(decays)),
+            )
+        )
+        best = run.best_indices()
+        shape = (len(group), settings.sets, len(decays))
+        for values, measure in zip(found, measures, strict=True):
+            values.append(measure(run)[best].reshape(shape))
+    return [np.concatenate(values).transpose(2, 1, 0) for values in found]
 
 
 def grouped(points: Sequence[int]) -> list[tuple[int, ...]]:
@@ -76,7 +93,7 @@ def grouped(points: Sequence[int]) -> list[tuple[int, ...]]:
 def half_rise(
     x: Float[np.ndarray, " levels"], y: Float[np.ndarray, "sets levels"]
 ) -> Float[np.ndarray, " sets"]:
-    """The ln x where a curve first exceeds the middle of its range, interpolated in ln x.
+    """The ln x where a curve first reaches the middle of its range, interpolated.
 
     NaN for a curve that is not finite.
     """

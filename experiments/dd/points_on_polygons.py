@@ -1,0 +1,270 @@
+"""DD-2, DD-20: few points are memorised on a regular polygon, features are in disorder.
+
+Figures: hidden vectors of T = 3 … 8 training points, and below them the columns of W,
+after Henighan et al. 2023, *Superposition, Memorization, and Double Descent* ("data
+points on polygons"). A model with two hidden dimensions that sees few points learns
+the points, not the features: each takes 1/T of the plane. Some restarts do not get
+there: they leave points on two circles or drop one, at a higher training loss.
+
+Claims, with thresholds fixed before the runs, for the best of k restarts by training
+loss. DD-2, for T = 5, 6, 8: gaps between neighbours are within 5 % of 2π/T; D_X is 2/T
+± 0.02 for every point. Controls: the features of W permuted, so that points and
+features no longer belong together; the linear model. DD-20: single restarts that miss
+the polygon (a gap off by more than 5 %) are never the best ones, at any T. Control: a
+restart at random instead of the best.
+
+One sample of a claim is one data set. n is 1,000 here, so that supports of two points
+share 0.1 features on average; the oracle of `toymodels.theory.tgon` is exact where they
+share none. Run time at laptop scale: RUNTIME.
+
+Axis letters: `sets` data sets, `restarts`, `polygons` values of T, d = 2, T points.
+"""
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+import toymodels as tm
+from experiments.dd._finite_models import FiniteModels, hidden_points
+from toymodels.claims import AtMost, Claim, control, judge
+from toymodels.config import check_choice, check_count, from_json, settings, to_json
+from toymodels.geometry import feature_dimensionality
+from toymodels.plotting import vector_panels
+from toymodels.result import Result
+
+IDS = ("DD-2", "DD-20")
+TITLE = "Few data points lie on regular polygons"
+SOURCE = "Henighan et al. 2023, data points on polygons; optimisation failures"
+
+GAP, SHARE = 0.05, 0.02
+SHOWN = 60  # columns of W in a panel
+
+
+@settings
+class PointsOnPolygons(FiniteModels):
+    """Settings of DD-2 and DD-20."""
+
+    n: int = 1000
+    sparsity: float = 0.99
+    polygons: tuple[int, ...] = (3, 4, 5, 6, 7, 8)
+    judged: tuple[int, ...] = (5, 6, 8)  # those of the claims
+    sets: int = 5
+    restarts: int = 5
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_count("sets", self.sets)
+        for points in self.polygons:
+            check_count("polygons", points, minimum=3)
+
+    @classmethod
+    def preset(cls, scale: str) -> Self:
+        """The settings of a scale."""
+        presets: dict[str, dict[str, Any]] = {
+            "smoke": {"n": 60, "sparsity": 0.9, "sets": 3, "restarts": 2, "steps": 500},
+            "laptop": {},
+            "paper": {"n": 10_000, "sparsity": 0.999, "steps": 50_000, "sets": 10},
+        }
+        check_choice("scale", scale, presets)
+        return cls(scale=scale, **presets[scale])
+
+    def data(self) -> list[tm.FiniteDataset]:
+        """A data set for each member: T-major."""
+        return [self.dataset(T, k) for T in self.polygons for k in range(self.sets)]
+
+
+def compute(
+    settings: PointsOnPolygons, train: Callable[[tm.TrainSpec], tm.Run]
+) -> Result:
+    """Hidden points and training loss of every restart, trained and controls."""
+    data = settings.data()
+    spec = settings.spec(tm.stack_datasets(data))
+    linear_model = spec.model.linear_control()
+    run = train(spec)
+    linear = train(settings.spec(spec.features, model=linear_model))
+    order = np.random.default_rng(settings.seed).permutation(settings.n)
+    W, W_linear = (of.by_seed(of.params["W"]) for of in (run, linear))
+    shape = (settings.restarts, len(settings.polygons), settings.sets)
+    arrays = {
+        "loss": run.by_seed(run.final_loss()).reshape(shape),
+        "linear_loss": linear.by_seed(linear.final_loss()).reshape(shape),
+        "W": W.reshape(*shape, settings.d, settings.n)[:, :, 0],
+    }
+    for level, points in enumerate(settings.polygons):
+        members = range(level * settings.sets, (level + 1) * settings.sets)
+        for name, weights in (
+            ("hidden", W),
+            ("permuted", W[..., order]),
+            ("linear", W_linear),
+        ):
+            arrays[f"{name}_{points}"] = np.stack(
+                [hidden_points(weights[:, m], data[m]) for m in members], axis=1
+            )
+    return Result(arrays=arrays, meta={"settings": to_json(settings)})
+
+
+def plot(result: Result) -> dict[str, Figure | bytes]:
+    """Points and features of the best restart, and the restarts of one data set."""
+    settings = from_json(result.meta["settings"])
+    best = result["loss"].argmin(axis=0)[:, 0]
+    hidden = [
+        result[f"hidden_{T}"][best[level], 0]
+        for level, T in enumerate(settings.polygons)
+    ]
+    most = max(settings.polygons)
+    features = [result["W"][best[k], k] for k in range(len(settings.polygons))]
+    longest = [W[:, np.argsort(-np.linalg.norm(W, axis=0))[:SHOWN]] for W in features]
+    caption = settings.caption(
+        restarts=f"best of {settings.restarts} by training loss", seed=settings.seed
+    )
+    worst = max(
+        gap_error(best_points(result, settings, T)).max() for T in settings.judged
+    )
+    return {
+        "points": vector_panels(
+            np.stack([_padded(points, most) for points in hidden]),
+            titles=[f"T = {T}" for T in settings.polygons],
+            columns=6,
+            title=f"{TITLE}: largest error of a gap {worst:.1%}",
+            caption=f"hidden vectors of the points, first data set · {caption}",
+        ),
+        "features": vector_panels(
+            np.stack(longest),
+            titles=[f"T = {T}" for T in settings.polygons],
+            columns=6,
+            title="The same models: their features are in disorder",
+            caption=f"the {SHOWN} longest columns of W, first data set · {caption}",
+        ),
+        "restarts": _restarts(result, settings, caption),
+    }
+
+
+def _restarts(result: Result, settings: PointsOnPolygons, caption: str) -> Figure:
+    """All restarts at the T with the most failures, from the best to the worst."""
+    missed = {T: misses(result[f"hidden_{T}"]).sum() for T in settings.polygons}
+    T = max(missed, key=lambda T: missed[T])
+    level = settings.polygons.index(T)
+    which = int(misses(result[f"hidden_{T}"]).sum(axis=0).argmax())
+    loss = result["loss"][:, level, which]
+    order = np.argsort(loss)
+    total = settings.restarts * settings.sets
+    return vector_panels(
+        result[f"hidden_{T}"][order, which],
+        titles=[f"loss {loss[k]:.3g}" for k in order],
+        title=f"Restarts at T = {T}: {missed[T]} of {total} miss the polygon",
+        caption=f"hidden vectors of one data set, best restart first · {caption}",
+    )
+
+
+def claims(result: Result) -> list[Claim]:
+    """Regular polygons, their D_X, and what the best restart is worth."""
+    settings = from_json(result.meta["settings"])
+    common = {"source": SOURCE, "scale": settings.scale}
+    gap, share = AtMost(GAP), AtMost(SHARE)
+    found = []
+    for T in settings.judged:
+        best = best_points(result, settings, T)
+        others = {
+            "features of W permuted": best_points(result, settings, T, "permuted"),
+            "linear model": best_points(result, settings, T, "linear"),
+        }
+        found += [
+            judge(
+                id=f"DD-2.gaps_{T}",
+                experiment="DD-2",
+                statement=f"{T} data points lie on a regular {T}-gon",
+                statistic="largest error of a gap between neighbours, in 2π/T",
+                expected=0.0,
+                samples=gap_error(best),
+                test=gap,
+                controls=[
+                    control(name, gap_error(points), gap)
+                    for name, points in others.items()
+                ],
+                **common,
+            ),
+            judge(
+                id=f"DD-2.share_{T}",
+                experiment="DD-2",
+                statement=f"each of {T} points has {settings.d}/{T} of a dimension",
+                statistic="largest |D_X − 2/T| of the points",
+                expected=0.0,
+                samples=share_error(best),
+                test=share,
+                controls=[
+                    control(name, share_error(points), share)
+                    for name, points in others.items()
+                ],
+                **common,
+            ),
+        ]
+    return [*found, _failures(result, settings, common)]
+
+
+def _failures(
+    result: Result, settings: PointsOnPolygons, common: dict[str, Any]
+) -> Claim:
+    """Best of several restarts removes local optima."""
+    missed = np.stack([misses(result[f"hidden_{T}"]) for T in settings.polygons], 1)
+    best = result["loss"].argmin(axis=0)[None]
+    rng = np.random.default_rng(settings.seed)
+    drawn = rng.integers(0, settings.restarts, best.shape)
+    never = AtMost(0.0)
+    return judge(
+        id="DD-20.best",
+        experiment="DD-20",
+        statement="the best of several restarts is on the polygon, others are not",
+        statistic=f"share of {len(settings.polygons)} values of T that are missed",
+        expected=0.0,
+        samples=np.take_along_axis(missed, best, axis=0)[0].mean(axis=0),
+        test=never,
+        aggregate="mean",
+        controls=[
+            control(
+                "a restart at random",
+                np.take_along_axis(missed, drawn, axis=0)[0].mean(axis=0),
+                never,
+                aggregate="mean",
+            ),
+        ],
+        **common,
+    )
+
+
+def best_points(
+    result: Result, settings: PointsOnPolygons, points: int, kind: str = "hidden"
+) -> Float[np.ndarray, "sets d T"]:
+    """Hidden points of each data set in its restart of lowest training loss."""
+    loss = result["linear_loss" if kind == "linear" else "loss"]
+    best = loss[:, settings.polygons.index(points)].argmin(axis=0)
+    return result[f"{kind}_{points}"][best, np.arange(settings.sets)]
+
+
+def gap_error(
+    points: Float[np.ndarray, "*models 2 T"],
+) -> Float[np.ndarray, "*models"]:
+    """Largest error of an angle between neighbours, relative to 2π/T."""
+    angle = np.sort(np.arctan2(points[..., 1, :], points[..., 0, :]), axis=-1)
+    gaps = np.diff(angle, axis=-1, append=angle[..., :1] + 2 * np.pi)
+    return np.abs(gaps * points.shape[-1] / (2 * np.pi) - 1).max(axis=-1)
+
+
+def share_error(
+    points: Float[np.ndarray, "*models 2 T"],
+) -> Float[np.ndarray, "*models"]:
+    """Largest |D_X − 2/T| of the points of a model."""
+    share = np.asarray(feature_dimensionality(points))
+    return np.abs(share - 2 / points.shape[-1]).max(axis=-1)
+
+
+def misses(points: Float[np.ndarray, "*models 2 T"]) -> np.ndarray:
+    """Which models have a gap that is off by more than 5 %."""
+    return gap_error(points) > GAP
+
+
+def _padded(points: Float[np.ndarray, "2 T"], count: int) -> np.ndarray:
+    """The same points, the first of them as often as fills up `count`."""
+    return np.pad(points, [(0, 0), (count - points.shape[1], 0)], mode="edge")
