@@ -31,7 +31,7 @@ from toymodels.features.probabilities import (
     power_law_probability,
 )
 from toymodels.features.repeated_point import RepeatedPoint, random_point
-from toymodels.features.sparse_rows import SparseRows
+from toymodels.features.sparse_rows import SparseRows, WeightedColumns
 from toymodels.features.unit_norm import UnitNorm
 
 __all__ = [
@@ -51,6 +51,7 @@ __all__ = [
     "NoisyFeatures",
     "RepeatedPoint",
     "SparseRows",
+    "WeightedColumns",
     "UnitNorm",
     "child",
     "exact",

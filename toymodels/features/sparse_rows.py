@@ -17,6 +17,16 @@ from toymodels.pytree import register_pytree
 
 
 @dataclasses.dataclass(frozen=True)
+class WeightedColumns:
+    """A weighted batch of samples, written out."""
+
+    x: Float[Array, "n batch"]
+    """Samples as columns."""
+    weight: Float[Array, " batch"]
+    """Share of each sample in the mean over the batch, 1 in all."""
+
+
+@dataclasses.dataclass(frozen=True)
 class SparseRows:
     """A weighted batch of sparse samples."""
 
@@ -36,6 +46,10 @@ class SparseRows:
         empty = jnp.zeros((self.n, batch), self.value.dtype)
         # Added, not set: an unused pair must not overwrite feature 0.
         return empty.at[self.index, place].add(self.value, mode="promise_in_bounds")
+
+    def columns(self) -> WeightedColumns:
+        """The samples as columns, with their weights."""
+        return WeightedColumns(self.dense(), self.weight)
 
     def blocks(self, most: int) -> "SparseRows":
         """As few equal blocks of at most `most` samples as hold the batch.
@@ -60,4 +74,5 @@ class SparseRows:
         return jax.tree.map(divided, self)
 
 
+register_pytree(WeightedColumns, ("x", "weight"))
 register_pytree(SparseRows, ("index", "value", "weight"), ("n",))

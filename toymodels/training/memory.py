@@ -16,7 +16,7 @@ from jax.sharding import Mesh
 
 from toymodels.config import SettingsError
 from toymodels.features import FiniteDataset
-from toymodels.training.batch_loss import rows_in_block
+from toymodels.training.batch_loss import is_kept, rows_in_block
 from toymodels.training.blocks import runs_at_once
 from toymodels.training.spec import TrainSpec
 
@@ -101,9 +101,12 @@ def _need_of(spec: TrainSpec, runs: int) -> MemoryNeed:
 
 
 def _in_parts(need: MemoryNeed, data: FiniteDataset, hidden: int) -> MemoryNeed:
-    """The need where only a part of the batch is dense."""
+    """The need where a small batch is written out, of a large one only a part."""
     pair = 8  # an index and a value
     together, now = runs_at_once(data.n, need.batch, need.runs)
+    per_run = need.per_run + LIVE_ROWS * pair * data.points * data.width
+    if data.whole_batch and is_kept(data.n, need.batch, together):
+        return dataclasses.replace(need, per_run=per_run)
     part = min(rows_in_block(data.n, together), need.batch)
     # The columns that a row names, and their gradient.
     columns = 2 * data.width * hidden
@@ -113,7 +116,7 @@ def _in_parts(need: MemoryNeed, data: FiniteDataset, hidden: int) -> MemoryNeed:
         fixed=need.fixed
         + (0 if data.whole_batch else DRAWING_BYTES)
         + part * (need.per_sample + 4 * now * columns),
-        per_run=need.per_run + LIVE_ROWS * pair * data.points * data.width,
+        per_run=per_run,
         per_sample=drawn,
     )
 

@@ -28,7 +28,7 @@ from toymodels.features import (
 )
 from toymodels.models import ModelSettings, Params
 from toymodels.pytree import register_pytree
-from toymodels.training.batch_loss import loss_and_gradient
+from toymodels.training.batch_loss import is_kept, loss_and_gradient
 from toymodels.training.objective import Objective
 from toymodels.training.optimiser import Optimiser
 from toymodels.training.spec import TrainSpec
@@ -215,22 +215,26 @@ def sample(
     return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), x)
 
 
-def step(plan: Plan, inputs: Inputs, state: TrainState) -> tuple[TrainState, StepInfo]:
+def step(
+    plan: Plan, inputs: Inputs, state: TrainState, x: Any = None
+) -> tuple[TrainState, StepInfo]:
     """One update of every run.
 
     Args:
         plan: static settings.
         inputs: traced settings.
         state: of any step.
+        x: samples for every run, if they are the same in every step.
 
     Returns:
         The next state, and the loss of each run before the update.
     """
     runs = state.failed_at.shape[0]
     members = runs // state.keys.shape[0]
-    x = sample(
-        inputs.features, state.keys, state.step, members=members, batch=plan.batch
-    )
+    if x is None:
+        x = sample(
+            inputs.features, state.keys, state.step, members=members, batch=plan.batch
+        )
     loss_of = functools.partial(
         loss_and_gradient, plan.model, plan.objective, runs=runs
     )
@@ -288,6 +292,20 @@ def advance(
     plan: Plan, inputs: Inputs, state: TrainState, until: Int[Array, ""]
 ) -> TrainState:
     """Update until `state.step` is `until`; the given state is used up."""
+    x = _kept(plan, inputs, state)
     return jax.lax.fori_loop(
-        state.step, until, lambda _, s: step(plan, inputs, s)[0], state
+        state.step, until, lambda _, s: step(plan, inputs, s, x)[0], state
     )
+
+
+def _kept(plan: Plan, inputs: Inputs, state: TrainState) -> Any:
+    """A data set that every step sees whole, written out; None if there is none."""
+    runs = state.failed_at.shape[0]
+    whole = inputs.features.whole_batch
+    if not (whole and is_kept(plan.model.n, plan.batch, runs)):
+        return None
+    members = runs // state.keys.shape[0]
+    rows = sample(
+        inputs.features, state.keys, state.step, members=members, batch=plan.batch
+    )
+    return jax.vmap(SparseRows.columns)(rows)
