@@ -26,10 +26,10 @@ def detection_figure(
     columns: Sequence[str],
     intervals: Float[np.ndarray, "3 rows columns"],
     *,
-    roc: Mapping[str, Sequence[Curve]],
-    scores: Mapping[str, Mapping[str, Float[np.ndarray, "..."]]],
     xlabel: str,
-    score_label: str,
+    roc: Mapping[str, Sequence[Curve]] | None = None,
+    scores: Mapping[str, Mapping[str, Float[np.ndarray, "..."]]] | None = None,
+    score_label: str = "",
     groups: Mapping[str, int] | None = None,
     hollow: Float[np.ndarray, "rows columns"] | None = None,
     hollow_name: str = "",
@@ -44,12 +44,12 @@ def detection_figure(
         rows: names of the detectors, from above.
         columns: names of the comparisons, in the legend.
         intervals: median, lower and upper end, in [0, 1]; NaN is not drawn.
+        xlabel: of the dots.
         roc: title of each panel in the middle, and its curves, one for each of the
-            `columns`, over false positive rates > 0.
+            `columns`, over false positive rates > 0; dots alone when None.
         scores: for the same titles, the samples' scores by kind of sample, each kind on
             a line of its own: those of the `columns` from below the top line down, and
             last the kind that all of them are compared with, on top.
-        xlabel: of the dots.
         score_label: of the scores.
         groups: names of groups of rows and the first row of each, 0 for the topmost.
         hollow: values to set beside those of `intervals`, as hollow marks.
@@ -59,9 +59,10 @@ def detection_figure(
         title: of the figure.
         caption: below the figure.
     """
-    height = 0.6 + 0.26 * len(rows)
-    figure = new_figure(height + 5.2)
-    grid = figure.add_gridspec(3, len(roc), height_ratios=(height, 2.1, 2.0))
+    roc, scores = roc or {}, scores or {}
+    heights = (0.6 + 0.26 * len(rows), *((2.1, 2.0) if roc else ()))
+    figure = new_figure(sum(heights) + 1.1)
+    grid = figure.add_gridspec(len(heights), max(len(roc), 1), height_ratios=heights)
     dots = figure.add_subplot(grid[0, :])
     draw_xlines(dots, references or {})  # first, so that it lies below the dots
     _draw_dots(dots, rows, intervals, hollow)
@@ -75,8 +76,9 @@ def detection_figure(
         _draw_ridges(axes, scores[name], labelled=place == 0)
         axes.set_xlabel(score_label)
     handles = [_handle(k, name) for k, name in enumerate(columns)]
-    chance = Line2D([], [], color=GREY, linestyle=(0, (4, 2)), label="chance")
-    handles.append(chance)
+    if roc:
+        chance = Line2D([], [], color=GREY, linestyle=(0, (4, 2)), label="chance")
+        handles.append(chance)
     if hollow is not None:
         look = {"color": GREY, "marker": MARKERS[0], "markerfacecolor": "white"}
         handles.append(Line2D([], [], linestyle="", label=hollow_name, **look))

@@ -1,0 +1,306 @@
+"""MAD-8 and MAD-10: memorised points stand out by leverage, unless copies hide them.
+
+Figure: the maximal data dimensionality D*_X (the leverage) of training points, of fresh
+points and of the repeated one, in models trained on a finite set. Greenblatt (comment
+on Henighan et al. 2023) asks whether training points can be told from held-out ones.
+
+MAD-8. Claims, with thresholds fixed before the runs: the repeated point's D*_X is above
+the 99th percentile of held-out points; the other training points are distributed as
+held-out ones are (Kolmogorov–Smirnov p > 0.05 in at least 80 % of the models).
+Controls: the same point in the model that saw it once (R = 1); held-out points of
+another sparsity, which the test must tell from training points.
+
+MAD-10. Identities, to 1e-6 times the dimensions: D*_X is the largest dimensionality in
+any direction; its sum is the rank; R copies have λ/(1 + Rλ); (T − 1) times that of the
+centred points is Mahalanobis's squared distance. Each control puts the identity to the
+wrong number of copies, or does not centre. Claim: for R ≥ 3T/n the repeated point has
+the largest D*_X of all in at least 80 % of the data sets, once copies are removed.
+Controls: copies left in, which hides what is repeated; R = 1.
+
+D*_X takes unique rows. n = 500, S = 0.98, T = 1,000 points in two dimensions, R = 3T/n;
+ten data sets, best of one restart. The linear model has no memory of single points to
+look for: with R copies it is principal component analysis of the weighted points.
+
+One sample of a claim is one data set with its model. Axis letters: `copies`, `sets`,
+d hidden dimensions, T points, `fresh` held-out points.
+"""
+
+from collections.abc import Callable
+
+import jax
+import numpy as np
+import scipy.stats
+from jaxtyping import Float
+from matplotlib.figure import Figure
+
+import toymodels as tm
+from experiments.dd._finite_models import FiniteModels, hidden_points
+from experiments.mad._identities import identity_errors
+from experiments.mad._worlds import SOURCE
+from toymodels.claims import AtLeast, AtMost, Claim, IsTrue, control, judge
+from toymodels.config import check_choice, from_json, settings, to_json
+from toymodels.geometry import leverage, leverage_of_copies
+from toymodels.plotting import Curve, small_multiples
+from toymodels.result import Result
+from toymodels.stats import bootstrap_band
+
+IDS = ("MAD-8", "MAD-10")
+TITLE = "Leverage of training, held-out and repeated points"
+EXACT, SIGNIFICANT, MOST = 1e-6, 0.05, 0.8
+PERCENTILE = 99.0
+
+
+@settings
+class TrainOrHeldOut(FiniteModels):
+    """Settings of MAD-8 and MAD-10.
+
+    Args:
+        points: T of every data set.
+        copies: R of the first point, the control first.
+        sets: data sets.
+        fresh_points: held-out points.
+        other_sparsity: of the control's held-out points.
+    """
+
+    points: int = 1_000
+    copies: tuple[int, int] = (1, 6)
+    sets: int = 10
+    fresh_points: int = 5_000
+    other_sparsity: float = 0.96
+
+    @classmethod
+    def preset(cls, scale: str) -> "TrainOrHeldOut":
+        """The settings of a scale."""
+        presets = {
+            "smoke": {
+                "n": 60, "sparsity": 0.95, "steps": 2_000, "points": 120,
+                "sets": 3, "fresh_points": 500, "other_sparsity": 0.9,
+            },
+            "laptop": {},
+            "paper": {
+                "n": 10_000, "sparsity": 0.999, "steps": 50_000, "points": 30_000,
+                "copies": (1, 9), "other_sparsity": 0.998,
+            },
+        }  # fmt: skip
+        check_choice("scale", scale, presets)
+        return cls(scale=scale, **presets[scale])
+
+    def held_out(self, sparsity: float) -> tm.FiniteDataset:
+        """Points that no model was trained on."""
+        features = tm.UnitNorm(
+            base=tm.IndependentFeatures(n=self.n, probability=1 - sparsity)
+        )
+        root = np.random.SeedSequence([self.seed, self.points, self.sets])
+        seed = int(root.generate_state(1)[0] >> 1)
+        return tm.sample_dataset(features, points=self.fresh_points, seed=seed)
+
+
+def compute(
+    settings: TrainOrHeldOut, train: Callable[[tm.TrainSpec], tm.Run]
+) -> Result:
+    """D*_X of all points of every model, and the identities on one of them."""
+    sets = [settings.dataset(settings.points, k) for k in range(settings.sets)]
+    members = [one.repeated(r) for r in settings.copies for one in sets]
+    run = train(settings.spec(tm.stack_datasets(members)))
+    W = run.params["W"].reshape(len(settings.copies), settings.sets, settings.d, -1)
+    alike, other = (
+        settings.held_out(s) for s in (settings.sparsity, settings.other_sparsity)
+    )
+    parts: dict[str, list] = {"train": [], "hidden": [], "fresh": [], "other": []}
+    for place, R in enumerate(settings.copies):
+        for k, one in enumerate(sets):
+            H = hidden_points(W[place, k], one)
+            parts["train"].append(np.asarray(leverage(H)))
+            parts["hidden"].append(with_copies(H, R))
+            for name, data in (("fresh", alike), ("other", other)):
+                parts[name].append(joining(H, hidden_points(W[place, k], data)))
+    shape = (len(settings.copies), settings.sets, -1)
+    arrays = {name: np.stack(rows).reshape(shape) for name, rows in parts.items()}
+    H = hidden_points(W[-1, 0], sets[0])
+    right = identity_errors(H)
+    wrong = identity_errors(H, wrong=True)  # a control
+    names = list(right)
+    return Result(
+        arrays={
+            **arrays,
+            "right": np.array([right[name] for name in names]),
+            "wrong": np.array([wrong[name] for name in names]),
+        },
+        meta={"settings": to_json(settings), "identities": names},
+    )
+
+
+def with_copies(H: Float[np.ndarray, "d T"], copies: int) -> Float[np.ndarray, " T"]:
+    """Leverage of every point when the first one is there so many times."""
+    repeated = np.concatenate([np.repeat(H[:, :1], copies, axis=1), H[:, 1:]], axis=1)
+    return np.asarray(leverage(repeated))[copies - 1 :]
+
+
+def joining(
+    H: Float[np.ndarray, "d T"], h: Float[np.ndarray, "d fresh"]
+) -> Float[np.ndarray, " fresh"]:
+    """Leverage that each further point has when it joins the points of H."""
+    H, h = H.astype(np.float64), h.astype(np.float64)
+    if not np.isfinite(H).all():  # a model that diverged
+        return np.full(h.shape[1], np.nan)
+    against = np.einsum("df,de,ef->f", h, np.linalg.pinv(H @ H.T), h)
+    with jax.enable_x64(True):
+        return np.asarray(leverage_of_copies(against, 1))
+
+
+def over_percentile(
+    train: Float[np.ndarray, "sets T"], fresh: Float[np.ndarray, "sets fresh"]
+) -> Float[np.ndarray, " sets"]:
+    """The first point's D*_X over the 99th percentile of the held-out points."""
+    return train[:, 0] / np.percentile(fresh, PERCENTILE, axis=1)
+
+
+def same_distribution(
+    train: Float[np.ndarray, "sets T"], fresh: Float[np.ndarray, "sets fresh"]
+) -> Float[np.ndarray, " sets"]:
+    """Kolmogorov–Smirnov p of all training points but the first, and the others."""
+    return np.array(
+        [
+            scipy.stats.ks_2samp(one[1:], other).pvalue
+            if np.isfinite(one).all() and np.isfinite(other).all()
+            else np.nan
+            for one, other in zip(train, fresh, strict=True)
+        ]
+    )
+
+
+def hits(values: Float[np.ndarray, "sets T"]) -> Float[np.ndarray, " sets"]:
+    """1 where the first point has the largest value of all."""
+    first = (values.argmax(axis=1) == 0).astype(float)
+    return np.where(np.isfinite(values).all(axis=1), first, np.nan)
+
+
+def plot(result: Result) -> dict[str, Figure | bytes]:
+    """Share of the points above each D*_X, by kind, for R = 1 and for R copies."""
+    settings = from_json(result.meta["settings"])
+    hit = hits(result["train"][-1])
+    hidden = hits(result["hidden"][-1])
+    caption = settings.caption(
+        d=settings.d,
+        T=f"{settings.points:,}",
+        seeds=f"{settings.sets} data sets",
+        **{"D*_X": "over unique rows", "bands": "95 % over data sets"},
+    )
+    return {
+        "leverage": small_multiples(
+            {
+                f"R = {R}": _curves(result, place)
+                for place, R in enumerate(settings.copies)
+            },
+            xlabel="$D^*_X$, in units of its mean d/T",
+            ylabel="share of points above it",
+            xscale="log",
+            yscale="log",
+            columns=2,
+            title=f"{TITLE}: with R = {settings.copies[-1]} copies the point is first "
+            f"in {np.nansum(hit):.0f} of {settings.sets} sets once copies are removed, "
+            f"in {np.nansum(hidden):.0f} with them",
+            caption=caption,
+        )
+    }
+
+
+def _curves(result: Result, place: int) -> list[Curve]:
+    """Exceedance of training points, of held-out points and of the repeated one."""
+    train, fresh = result["train"][place], result["fresh"][place]
+    unit = 2.0 / train.shape[1]
+    x = np.geomspace(0.1, 1.2 * np.nanmax(train) / unit, 40)
+
+    def exceedance(label: str, values: np.ndarray, color: int) -> Curve:
+        above = (values[:, :, None] / unit > x).mean(axis=1)
+        low, high = bootstrap_band(above, np.mean)
+        y = above.mean(axis=0)
+        shown = np.where(y > 0, y, np.nan)
+        return Curve(label, x, shown, np.maximum(low, 1e-4), high, color=color)
+
+    return [
+        exceedance("training points", train[:, 1:], 0),
+        exceedance("held-out points", fresh, 1),
+        exceedance("the first point: share of data sets", train[:, :1], 2),
+    ]
+
+
+def claims(result: Result) -> list[Claim]:
+    """Memorised points stand out, others do not; identities; copies hide."""
+    settings = from_json(result.meta["settings"])
+    eight = {"experiment": "MAD-8", "source": SOURCE, "scale": settings.scale}
+    ten = eight | {"experiment": "MAD-10"}
+    train, fresh, other = (result[name] for name in ("train", "fresh", "other"))
+    outside, mostly, exact = AtLeast(1.0), IsTrue(MOST), AtMost(EXACT)
+    R = settings.copies[-1]
+    p = same_distribution(train[-1], fresh[-1])
+    judged = [
+        judge(
+            id="MAD-8.memorised",
+            statement="a memorised point has more leverage than held-out points have",
+            statistic=f"its D*_X over their {PERCENTILE:g}th percentile",
+            expected="> 1",
+            samples=over_percentile(train[-1], fresh[-1]),
+            test=outside,
+            controls=(control("R = 1", over_percentile(train[0], fresh[0]), outside),),
+            **eight,
+        ),
+        judge(
+            id="MAD-8.others",
+            statement="the other training points cannot be told from held-out ones",
+            statistic=f"Kolmogorov–Smirnov p > {SIGNIFICANT}",
+            expected="in every model",
+            samples=_truth(p),
+            test=mostly,
+            controls=(
+                control(
+                    f"held out at S = {settings.other_sparsity:g}",
+                    _truth(same_distribution(train[-1], other[-1])),
+                    mostly,
+                ),
+            ),
+            note=f"median p {np.nanmedian(p):.2g}",
+            **eight,
+        ),
+        judge(
+            id="MAD-10.hit",
+            statement="without its copies, the repeated point has the largest leverage",
+            statistic=f"data sets in which it is first by D*_X, R = {R} "
+            f"(3T/n = {3 * settings.points / settings.n:g})",
+            expected="≥ 80 %",
+            samples=hits(train[-1]),
+            test=mostly,
+            controls=(
+                control("copies left in", hits(result["hidden"][-1]), mostly),
+                control("R = 1", hits(train[0]), mostly),
+            ),
+            **ten,
+        ),
+    ]
+    wordings = {
+        "supremum": "leverage is the largest data dimensionality in any direction",
+        "rank": "leverages sum to the rank",
+        "copies": "R equal points have leverage λ/(1 + Rλ)",
+        "mahalanobis": "Mahalanobis's squared distance is (T − 1) centred leverages",
+    }
+    for name, right, wrong in zip(
+        result.meta["identities"], result["right"], result["wrong"], strict=True
+    ):
+        judged.append(
+            judge(
+                id=f"MAD-10.{name}",
+                statement=wordings[name],
+                statistic="largest error over d, on the points of one model",
+                expected=0.0,
+                samples=right,
+                test=exact,
+                controls=(control("put wrongly", wrong, exact),),
+                exact=True,
+                **ten,
+            )
+        )
+    return judged
+
+
+def _truth(p: Float[np.ndarray, " sets"]) -> Float[np.ndarray, " sets"]:
+    return np.where(np.isfinite(p), p > SIGNIFICANT, np.nan)
