@@ -17,7 +17,7 @@ from jaxtyping import Float, Int
 
 import toymodels as tm
 from toymodels.config import check_count, check_range, content_hash, settings
-from toymodels.geometry import has_dimensionality
+from toymodels.geometry import feature_dimensionality, has_dimensionality
 from toymodels.plotting import caption_line
 
 

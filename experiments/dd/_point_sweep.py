@@ -42,10 +42,10 @@ class PointSweep(FiniteModels):
         fresh_batch: samples in an update of the models that see fresh data.
     """
 
-    points: tuple[int, ...] = (3, 4, 5, 6, 7, 8, 10, 15, 30, 50, 100, 200, 500, 1500)
+    points: tuple[int, ...] = (3, 4, 5, 6, 8, 10, 15, 30, 50, 100, 200, 500, 1000)
     sets: int = 5
-    restarts: int = 5
-    large_restarts: int = 2
+    restarts: int = 3
+    large_restarts: int = 1
     fresh_batch: int = 256
 
     def __post_init__(self):

@@ -24,6 +24,7 @@ One sample of a claim is one data set at every T. Run time at laptop scale: RUNT
 Axis letters: `sets` data sets, `levels` of T, n features, d = 2.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -53,21 +54,33 @@ SOURCE = "Henighan et al. 2023, and its replication"
 
 X_LABEL = "training points T"
 FEWEST = 10  # T up to which D_X is to be d/T
-PANELS = (5, 15, 50, 200, 1500)
+PANELS = (5, 15, 50, 200, 1000)
 
 
 @settings
 class DoubleDescent(PointSweep):
-    """Settings of DD-3, all of them those of the sweep over T."""
+    """Settings of DD-3, most of them those of the sweep over T.
+
+    Args:
+        linear_most: largest T of the linear control.
+    """
+
+    linear_most: int = 500
+
+    def linear(self) -> "DoubleDescent":
+        """The sweep of the linear control, of one restart."""
+        points = tuple(T for T in self.points if T <= self.linear_most)
+        return dataclasses.replace(self, points=points, restarts=1, large_restarts=1)
 
 
 def compute(settings: DoubleDescent, train: Callable[[tm.TrainSpec], tm.Run]) -> Result:
     """The sweep, its linear control at all T, and the models of endless data."""
     arrays = sweep_arrays(settings, train)
-    linear = sweep_arrays(settings, train, linear=True)
+    linear = sweep_arrays(settings.linear(), train, linear=True)
     fresh = train(settings.fresh_spec())
     arrays |= {
         "fresh_loss": fresh.final_loss(),
+        "linear_points": linear["points"],
         "linear_test_loss": linear["test_loss"],
         "linear_features": linear["features"],
         "linear_W_norm": linear["W_norm"],
@@ -86,7 +99,11 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
         [
             over_seeds("fresh points", T, result["test_loss"]),
             over_seeds("training points", T, result["train_loss"]),
-            over_seeds("fresh points, linear model", T, result["linear_test_loss"]),
+            over_seeds(
+                "fresh points, linear model",
+                result["linear_points"],
+                result["linear_test_loss"],
+            ),
         ],
         ylabel="loss, 1 for predicting zero",
         references={"endless data": float(np.median(result["fresh_loss"]))},
