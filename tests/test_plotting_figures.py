@@ -256,6 +256,20 @@ def detection(rows=6, columns=3):
     )
 
 
+def detection_dots():
+    middle = RNG.random((5, 2))
+    return plotting.detection_figure(
+        [f"detector {k}" for k in range(5)],
+        ["the whole point", "half of it"],
+        np.stack([middle, middle - 0.1, middle + 0.1]).clip(0, 1),
+        groups={"those of one kind": 0, "others": 3},
+        references={"chance": 0.5, "solved": 0.95},
+        xlabel="AUROC",
+        title=TITLE,
+        caption=CAPTION,
+    )
+
+
 def verdicts():
     return plotting.verdict_strip(
         [f"TMS-{k}" for k in range(1, 26)] + ["TMS-14c-hexagon"],
@@ -288,6 +302,7 @@ FIGURES = {
     "levels": levels,
     "paths": paths,
     "detection": detection,
+    "dots of detectors alone": detection_dots,
     "detection of little": lambda: detection(rows=1, columns=1),
     "verdicts": verdicts,
 }

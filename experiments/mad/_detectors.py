@@ -231,6 +231,7 @@ def dots_figure(
     title: str,
     caption: str,
     xlabel: str,
+    references: Mapping[str, float] | None = None,
 ) -> Figure:
     """Medians and intervals of every detector, grouped as in the summary.
 
@@ -241,6 +242,7 @@ def dots_figure(
         title: of the figure.
         caption: below it.
         xlabel: of the dots.
+        references: vertical lines; chance and solved when None.
     """
     middle = over_seeds(values)
     sees, bounds = ([str(one) for one in result[key]] for key in ("sees", "bounds"))
@@ -251,7 +253,7 @@ def dots_figure(
         columns,
         middle[:, order],
         groups=first_rows(groups),
-        references={"chance": 0.5, "solved": 0.95},
+        references=references or {"chance": 0.5, "solved": 0.95},
         xlabel=xlabel,
         title=title,
         caption=caption,

