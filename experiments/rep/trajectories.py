@@ -1,0 +1,331 @@
+"""REP-5 and REP-6: points that are memorised and then lost; a model that forgets.
+
+Figures: the D_X of repeated points while models train, with those that were memorised
+for a while only, after Jermyn's comment on Henighan et al. 2023 ("near misses"); and
+features and data points in the plane while a model of that paper trains at an
+intermediate T, which memorises and drops, generalises and forgets.
+
+The runs of the first are those of REP-1, all restarts of them. A point is memorised
+while no more than 0.1 % of the others have a larger D_X (of T ≤ 1,000 none). Lost: it
+was memorised at a snapshot after the warm-up, and is not at the end. The source names
+no share. Claims: among the models with few copies (1 < R < 3 T/n) there are such
+points; in the movie's models, points with D_X > 0.2 come and go. Controls: an ordinary
+point of the same models, which by chance may be first for a while; for the movie, the
+linear model.
+
+One sample of a claim is one data set.
+
+Axis letters: `snaps` snapshots, `sets`, `copies` values of R, `restarts`, T points, n
+features.
+"""
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+from jaxtyping import Bool, Float
+from matplotlib.figure import Figure
+
+import toymodels as tm
+from experiments.dd._finite_models import (
+    feature_count,
+    fresh_loss,
+    hidden_points,
+    point_dimensionality,
+)
+from experiments.rep._copies_sweep import CopiesSweep
+from experiments.rep._repeated import SOURCE, is_memorised, points_above
+from experiments.tms._diverged import unless_diverged
+from toymodels.claims import AtLeast, Claim, control, judge
+from toymodels.config import check_count, from_json, settings, to_json
+from toymodels.geometry import feature_dimensionality
+from toymodels.plotting import (
+    Curve,
+    curve_figure,
+    over_seeds,
+    training_gif,
+)
+from toymodels.result import Result
+
+IDS = ("REP-5", "REP-6")
+TITLE = "Points that are memorised and then lost"
+
+# Of a feature or a point: a share of the plane to speak of.
+LARGE = 0.2
+# Of the lost points, so many are drawn.
+DRAWN = 6
+
+
+@settings
+class Trajectories(CopiesSweep):
+    """Settings of REP-5, those of the ensemble, and of the movie of REP-6.
+
+    Args:
+        movie_points: T of the movie, where a model neither memorises all points nor
+            finds all features.
+        vectors: features and points that the movie shows, each.
+    """
+
+    movie_points: int = 120
+    vectors: int = 24
+
+    def __post_init__(self):
+        super().__post_init__()
+        check_count("movie_points", self.movie_points)
+        check_count("vectors", self.vectors)
+
+    @property
+    def few(self) -> np.ndarray:
+        """Which R are above 1 and below 3 T/n."""
+        copies = np.array(self.copies)
+        return (copies > 1) & (copies < 3 * self.per_feature)
+
+    def movie_spec(self) -> tm.TrainSpec:
+        """One model for each data set of `movie_points`, all of them once."""
+        return self.spec(
+            self.datasets(self.movie_points, self.sets),
+            seeds=1,
+            snapshots=tm.linear_steps(self.steps, self.snapshots),
+        )
+
+
+def compute(settings: Trajectories, train: Callable[[tm.TrainSpec], tm.Run]) -> Result:
+    """D_X over training: of repeated points, and of the movie's points."""
+    run = train(settings.sweep_spec())
+    arrays = {
+        "step": run.snapshots.step,
+        "copies": np.array(settings.copies),
+        **_places(settings, run),
+    }
+    spec = settings.movie_spec()
+    linear = dataclasses.replace(spec, model=spec.model.linear_control())
+    for prefix, one in (("movie/", spec), ("linear/", linear)):
+        found = _movie(settings, train(one))
+        arrays |= {prefix + name: values for name, values in found.items()}
+    return Result(arrays=arrays, meta={"settings": to_json(settings)})
+
+
+def _places(settings: Trajectories, run: tm.Run) -> dict[str, np.ndarray]:
+    """Of every run at every snapshot, as (snaps, restarts, sets, copies).
+
+    Whether the repeated point is memorised, and the `ordinary` one after it; and D_X of
+    the first in units of the highest of all others, its `lead`.
+    """
+    W = run.snapshots.params["W"]
+    shape = (settings.restarts, settings.sets, len(settings.copies))
+    found = {
+        name: np.empty((len(W), *shape)) for name in ("memorised", "ordinary", "lead")
+    }
+    for place, index in enumerate(np.ndindex(shape)):
+        data = settings.dataset(settings.points, index[1])
+        D = point_dimensionality(W[:, place], data)
+        at = (slice(None), *index)
+        for name, point in (("memorised", 0), ("ordinary", 1)):
+            # The ordinary one is not compared with the repeated one.
+            others = slice(point + 1, None)
+            above = points_above(D, [point], others)[:, 0]
+            found[name][at] = is_memorised(above, settings.points)
+        found["lead"][at] = D[:, 0] / D[:, 1:].max(axis=1)
+    weights = W.reshape(len(W), *shape, *W.shape[2:])
+    return {name: unless_diverged(v, weights) for name, v in found.items()}
+
+
+def _movie(settings: Trajectories, run: tm.Run) -> dict[str, np.ndarray]:
+    """Counts (snaps, sets) and losses of all models, and vectors of the first one."""
+    W = run.snapshots.params["W"]
+    D = np.stack(
+        [
+            point_dimensionality(W[:, k], settings.dataset(settings.movie_points, k))
+            for k in range(settings.sets)
+        ],
+        axis=1,
+    )
+    losses = {"fresh": [], "train": []}
+    for snap in range(len(W)):
+        params = {k: v[snap] for k, v in run.snapshots.params.items()}
+        at = dataclasses.replace(run, params=params)
+        losses["fresh"].append(fresh_loss(at, settings.fresh(), points=4096))
+        losses["train"].append(at.final_loss())
+    first = settings.dataset(settings.movie_points, 0)
+    features = np.stack([feature_dimensionality(one) for one in W[:, 0]])
+    shown = [
+        vectors[..., np.argsort(share.max(axis=0))[-settings.vectors :]]
+        for vectors, share in (
+            (W[:, 0], features),
+            (hidden_points(W[:, 0], first), D[:, 0]),
+        )
+    ]
+    return {
+        "points": unless_diverged((D > LARGE).sum(axis=-1), W),
+        "gone": unless_diverged(gone(D > LARGE), W[-1]),
+        "features": unless_diverged(
+            np.stack([[feature_count(one) for one in at] for at in W]), W
+        ),
+        "vectors": np.stack(shown, axis=1),
+        **{name: np.stack(values) for name, values in losses.items()},
+    }
+
+
+def gone(large: Bool[np.ndarray, "snaps sets T"]) -> Float[np.ndarray, " sets"]:
+    """Points that had a large D_X at some snapshot and have none at the end."""
+    return (large.any(axis=0) & ~large[-1]).sum(axis=-1).astype(float)
+
+
+def lost(
+    memorised: Float[np.ndarray, "snaps *models"], after: Bool[np.ndarray, " snaps"]
+) -> Float[np.ndarray, "*models"]:
+    """1 for a point that is memorised at a snapshot of `after` and not at the end.
+
+    Args:
+        memorised: 1, 0, or NaN for a diverged run.
+        after: the snapshots that count; untrained weights have a first point as well.
+    """
+    once = (memorised[after] == 1).any(axis=0)
+    return np.where(
+        np.isfinite(memorised).all(axis=0), once & (memorised[-1] == 0), np.nan
+    )
+
+
+def plot(result: Result) -> dict[str, Figure | bytes]:
+    """Shares memorised over training, the near misses, and the movie."""
+    settings = from_json(result.meta["settings"])
+    step, copies = result["step"], result["copies"]
+    memorised = result["memorised"]
+    caption = settings.note()
+    near_miss = lost(memorised, after_warmup(settings, step))[..., settings.few]
+    shares = curve_figure(
+        [
+            *(
+                Curve(f"R = {R}", step, memorised[..., k].mean(axis=(1, 2)))
+                for k, R in enumerate(copies)
+            ),
+            Curve(
+                "an ordinary point",
+                step,
+                result["ordinary"].mean(axis=(1, 2, 3)),
+                dashed=True,
+                color=6,
+            ),
+        ],
+        xlabel="step",
+        ylabel="share of models, point memorised",
+        ylim=(-0.03, 1.03),
+        title=f"{TITLE}: {np.nanmean(near_miss):.0%} of those with 1 < R < "
+        f"{3 * settings.per_feature:g}",
+        caption=f"all restarts of all data sets · {caption}",
+    )
+    figures: dict[str, Figure | bytes] = {"shares": shares}
+    missed = np.argwhere(
+        (lost(memorised, after_warmup(settings, step)) == 1) & settings.few
+    )
+    # Those that were farthest ahead of all others.
+    leads = [result["lead"][(slice(None), *index)] for index in missed]
+    leads_first = sorted(range(len(leads)), key=lambda k: -leads[k].max())[:DRAWN]
+    if leads_first:
+        figures["near_misses"] = curve_figure(
+            [
+                Curve(
+                    f"R = {copies[missed[k][2]]}, data set {missed[k][1] + 1}",
+                    step,
+                    leads[k],
+                )
+                for k in leads_first
+            ],
+            xlabel="step",
+            ylabel="$D_X$ of the repeated point / highest of all others",
+            references={"memorised above": 1.0},
+            title=f"{TITLE}: {len(leads)} of {near_miss.size} models with 1 < R < "
+            f"{3 * settings.per_feature:g}",
+            caption=f"{len(leads_first)} that were farthest ahead · {caption}",
+        )
+    figures["movie"] = _gif(result)
+    figures["forgetting"] = _forgetting(result)
+    return figures
+
+
+def _gif(result: Result) -> bytes:
+    """The movie of the first data set."""
+    settings = from_json(result.meta["settings"])
+    points, features = (
+        result[f"movie/{name}"][:, 0].astype(int) for name in ("points", "features")
+    )
+    return training_gif(
+        result["movie/vectors"],
+        result["step"],
+        result["step"],
+        np.stack([result["movie/fresh"][:, 0], result["movie/train"][:, 0]], axis=1),
+        titles=("features", "data points"),
+        loss_label="loss: fresh (blue), training",
+        step_label="step",
+        title=f"T = {settings.movie_points}: up to {points.max()} points with "
+        f"$D_X$ > {LARGE}, {points[-1]} at the end; {features[-1]} features",
+        caption=f"first data set, the {settings.vectors} largest of each · "
+        f"{settings.caption()}",
+        log_steps=False,
+    )
+
+
+def _forgetting(result: Result) -> Figure:
+    """Points and features of the plane over the training of the movie's models."""
+    settings = from_json(result.meta["settings"])
+    step = result["step"]
+    left = np.nanmedian(result["movie/gone"])
+    return curve_figure(
+        [
+            over_seeds(name, step, result[f"movie/{counted}"].T)
+            for name, counted in (
+                (f"data points with $D_X$ > {LARGE}", "points"),
+                (f"features with $D_i$ > {LARGE}", "features"),
+            )
+        ],
+        xlabel="step",
+        ylabel="number in the plane",
+        title=f"Memorise, then drop: {left:g} points go again at "
+        f"T = {settings.movie_points}",
+        caption=f"{settings.caption(T=settings.movie_points)} · median over "
+        f"{settings.sets} data sets, band from lowest to highest",
+    )
+
+
+def after_warmup(settings: Trajectories, step: np.ndarray) -> np.ndarray:
+    """Which snapshots count."""
+    return step > settings.optimiser().warmup
+
+
+def claims(result: Result) -> list[Claim]:
+    """Some points are memorised for a while; some points of the movie go again."""
+    settings = from_json(result.meta["settings"])
+    after, few = after_warmup(settings, result["step"]), settings.few
+
+    def share(name: str) -> np.ndarray:
+        return lost(result[name], after)[..., few].mean(axis=(0, 2))
+
+    some, one = AtLeast(0.05), AtLeast(1)
+    common = {"source": SOURCE, "scale": settings.scale}
+    return [
+        judge(
+            id="REP-5.lost",
+            experiment="REP-5",
+            statement="with few copies, some points are memorised and then lost",
+            statistic="share of the models with 1 < R < 3 T/n, mean over data sets",
+            expected="some; no share is stated",
+            samples=share("memorised"),
+            test=some,
+            aggregate="mean",
+            controls=(
+                control("an ordinary point", share("ordinary"), some, aggregate="mean"),
+            ),
+            **common,
+        ),
+        judge(
+            id="REP-6.drop",
+            experiment="REP-6",
+            statement="at an intermediate T a model memorises points and drops them",
+            statistic=f"points with D_X > {LARGE} at a snapshot and not at the end",
+            expected="one or more",
+            samples=result["movie/gone"],
+            test=one,
+            controls=(control("linear model", result["linear/gone"], one),),
+            **common,
+        ),
+    ]
