@@ -40,8 +40,10 @@ def _observe(model, params, x):
 def flagged_directions(
     worlds: World,
     detectors: list[Detector],
-    reference: Reference,
     key: PRNGKeyArray,
+    *,
+    samples: int,
+    share: float,
 ) -> Float[np.ndarray, "detectors runs d"]:
     """Mean of the untrusted samples that a detector flags, minus that of the others.
 
@@ -51,11 +53,15 @@ def flagged_directions(
     Args:
         worlds: with a runs axis.
         detectors: that need neither labels nor the true dictionary.
-        reference: number of samples and share of the point; its kind is not read.
         key: random key; consumed.
+        samples: trusted ones, and as many untrusted ones.
+        share: of the point among the untrusted samples.
     """
     known, found, own = jax.random.split(key, 3)
-    kinds = (Reference(samples=reference.samples), contaminated(reference))
+    kinds = (
+        Reference(samples=samples),
+        Reference(kind="contaminated", samples=samples, share=share),
+    )
     trusted, untrusted = (
         observed(worlds, draw_reference(kind, worlds, one))
         for kind, one in zip(kinds, (known, found), strict=True)
@@ -66,19 +72,12 @@ def flagged_directions(
         untrusted=untrusted,
         key=jax.random.split(own, worlds.runs),
     )
-    flagged = max(1, round(reference.share * reference.samples))
+    flagged = max(1, round(share * samples))
     directions = []
     for one in detectors:
         scores = np.asarray(score_each(one, fit_each(one, trusted, context), untrusted))
         directions.append(mean_difference(untrusted.h, highest(scores, flagged)))
     return np.stack(directions)
-
-
-def contaminated(reference: Reference) -> Reference:
-    """The same samples, with the point among them."""
-    return Reference(
-        kind="contaminated", samples=reference.samples, share=reference.share
-    )
 
 
 def highest(

@@ -64,7 +64,7 @@ class PlantedModels:
         """The settings of a scale."""
         presets = {
             "smoke": {
-                "n": 14, "d": 7, "size": 4, "rates": (0.0, 0.01), "seeds": 3,
+                "n": 14, "d": 7, "size": 4, "rates": (0.0, 0.003, 0.01), "seeds": 3,
                 "steps": 1_500, "batch": 128, "combine": (2, 3), "samples": 60,
                 "reference": 200,
             },

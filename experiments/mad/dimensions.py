@@ -72,8 +72,8 @@ class Dimensions:
     size: int = 4
     rate: float = 0.01
     seeds: int = 10
-    steps: int = 5_000
-    batch: int = 512
+    steps: int = 4_000
+    batch: int = 256
     samples: int = 500
     seed: int = 0
     scale: str = "laptop"

@@ -110,12 +110,12 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
                 **{
                     "▼": "bounds and controls",
                     "bars and bands": "95 % over seeds",
-                    "ms": "time to score a point, on this machine",
+                    "µs": "time to score a point, on this machine",
                 },
             ),
             xlabel="AUROC: how often the backdoor scores above …",
             notes={
-                str(label): f"  {spent:.2g} ms"
+                str(label): f"  {1e3 * spent:.3g} µs"
                 for label, spent in zip(
                     result["detectors"], result["milliseconds"], strict=True
                 )
@@ -159,8 +159,8 @@ def claims(result: Result) -> list[Claim]:
                 control("scores shuffled", dealt, better),
                 control("rate 0", gain(label, over, "twin"), better),
             ),
-            note=f"{spent:.2g} ms a point, {plain(over)} "
-            f"{result['milliseconds'][row[over]]:.2g} ms",
+            note=f"{1e3 * spent:.3g} µs a point, {plain(over)} "
+            f"{1e3 * result['milliseconds'][row[over]]:.3g} µs",
             **common,
         )
 

@@ -56,7 +56,6 @@ from experiments.mad._detectors import (
 )
 from experiments.mad._directions import cosines, flagged_directions, observed
 from experiments.mad._worlds import SOURCE, PlantedModels
-from toymodels.anomaly import Reference
 from toymodels.claims import AtLeast, Claim, control, judge
 from toymodels.config import from_json, settings, to_json
 from toymodels.plotting import Points, scatter_panels
@@ -93,9 +92,10 @@ def compute(settings: ThatNotWhich, train: Callable[[tm.TrainSpec], tm.Run]) -> 
     rows = [found.detectors.index(name) for name in names]
     worlds = settings.worlds(run, settings.rate)
     point = observed(worlds, np.asarray(worlds.point)[:, :, None]).h
-    reference = Reference(samples=settings.reference, share=settings.rate)
     key, labels = jax.random.split(jax.random.key(settings.seed))
-    directions = flagged_directions(worlds, make(names), reference, key)
+    directions = flagged_directions(
+        worlds, make(names), key, samples=settings.reference, share=settings.rate
+    )
     column = [pair.negative for pair in found.comparisons].index("C")
     arrays = {
         **{name: table[name][rows] for name in ("detectors", "sees", "bounds")},

@@ -66,7 +66,7 @@ def detection_figure(
     dots = figure.add_subplot(grid[0, :])
     draw_xlines(dots, references or {})  # first, so that it lies below the dots
     _draw_dots(dots, rows, intervals, hollow)
-    _draw_groups(dots, groups or {})
+    _draw_groups(dots, groups or {}, intervals)
     dots.set_xlabel(xlabel)
     for place, (name, curves) in enumerate(roc.items()):
         axes = figure.add_subplot(grid[1, place])
@@ -125,12 +125,15 @@ def _draw_dots(
     axes.hlines(between, 0, 1, color=FAINT, linewidth=0.4, zorder=0)
 
 
-def _draw_groups(axes: Axes, groups: Mapping[str, int]) -> None:
-    """A line above each group, and its name at the left of its first row."""
+def _draw_groups(axes: Axes, groups: Mapping[str, int], intervals: np.ndarray) -> None:
+    """A line above each group, and its name in its first row, where there is room."""
     for name, row in groups.items():
         if row:
             axes.axhline(row - 0.5, color=GREY, linewidth=0.8)
-        axes.text(0.0, row, name, va="center", ha="left", size=10, color="#666666")
+        drawn = intervals[:, row][np.isfinite(intervals[:, row])]
+        right = len(drawn) and drawn.min() < 0.3 and drawn.max() < 0.7
+        x, side = (1.0, "right") if right else (0.0, "left")
+        axes.text(x, row, name, va="center", ha=side, size=10, color="#666666")
 
 
 def _draw_roc(
