@@ -36,6 +36,7 @@ import toymodels as tm
 from experiments.dd._finite_models import feature_count
 from experiments.dd._point_sweep import PointSweep, sweep_arrays
 from experiments.dd.infinite_data import longest
+from experiments.dd.points_on_polygons import padded
 from toymodels.claims import AtLeast, AtMost, Claim, IsTrue, Within, control, judge
 from toymodels.config import from_json, settings, to_json
 from toymodels.plotting import (
@@ -54,6 +55,7 @@ SOURCE = "Henighan et al. 2023, and its replication"
 
 X_LABEL = "training points T"
 FEWEST = 10  # T up to which D_X is to be d/T
+MOST_POINTS = 200  # in a panel
 PANELS = (5, 15, 50, 200, 1000)
 
 
@@ -167,21 +169,12 @@ def _vectors(result: Result, settings: DoubleDescent) -> dict[str, Figure | byte
             caption=f"the longest columns of W · {settings.note()}",
         ),
         "points": vector_panels(
-            np.stack([_some(result[f"hidden_{k}"]) for k in shown]),
+            np.stack([padded(result[f"hidden_{k}"], MOST_POINTS) for k in shown]),
             titles=[f"T = {k:,}" for k in shown],
             title="Training points in the hidden plane, from few to many",
             caption=f"at most {MOST_POINTS} of each · {settings.note()}",
         ),
     }
-
-
-MOST_POINTS = 200
-
-
-def _some(points: Float[np.ndarray, "d T"]) -> np.ndarray:
-    """The first points; fewer are filled up with copies of the last."""
-    shown = points[:, :MOST_POINTS]
-    return np.pad(shown, [(0, 0), (0, MOST_POINTS - shown.shape[1])], mode="edge")
 
 
 def claims(result: Result) -> list[Claim]:

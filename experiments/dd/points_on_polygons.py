@@ -9,9 +9,9 @@ there: they leave points on two circles or drop one, at a higher training loss.
 Claims, with thresholds fixed before the runs, for the best of k restarts by training
 loss. DD-2, for T = 5, 6, 8: gaps between neighbours are within 5 % of 2π/T; D_X is 2/T
 ± 0.02 for every point. Controls: the features of W permuted, so that points and
-features no longer belong together; the linear model. DD-20: single restarts that miss
-the polygon (a gap off by more than 5 %) are never the best ones, at any T. Control: a
-restart at random instead of the best.
+features no longer belong together; the linear model. DD-20: the best restart never leaves points
+on two circles (a point less than 0.7 times as far out as another; on calibration seed 1
+failures had 0.55 at most, successes 0.74 at least). Control: a restart at random.
 
 One sample of a claim is one data set. Two points share n(1 − S)² = 0.05 features on
 average, 0.01 in the source; the polygon of `toymodels.theory.tgon` is exact where they
@@ -42,6 +42,7 @@ TITLE = "Few data points lie on regular polygons"
 SOURCE = "Henighan et al. 2023, data points on polygons; optimisation failures"
 
 GAP, SHARE = 0.05, 0.02
+CIRCLES = 0.7  # lengths below this share of the largest are another circle
 SHOWN = 60  # columns of W in a panel
 
 
@@ -52,7 +53,7 @@ class PointsOnPolygons(FiniteModels):
     n: int = 2000
     sparsity: float = 0.995
     weight_decay: float = 5e-2  # 5 times the source's, whose steps are 5 times as many
-    polygons: tuple[int, ...] = (3, 4, 5, 6, 7, 8)
+    polygons: tuple[int, ...] = (3, 5, 6, 8)
     judged: tuple[int, ...] = (5, 6, 8)  # those of the claims
     sets: int = 5
     restarts: int = 5
@@ -90,13 +91,12 @@ def compute(
     spec = settings.spec(tm.stack_datasets(data))
     linear_model = spec.model.linear_control()
     run = train(spec)
-    linear = train(settings.spec(spec.features, model=linear_model))
+    linear = train(settings.spec(spec.features, model=linear_model, seeds=1))
     order = np.random.default_rng(settings.seed).permutation(settings.n)
     W, W_linear = (of.by_seed(of.params["W"]) for of in (run, linear))
     shape = (settings.restarts, len(settings.polygons), settings.sets)
     arrays = {
         "loss": run.by_seed(run.final_loss()).reshape(shape),
-        "linear_loss": linear.by_seed(linear.final_loss()).reshape(shape),
         "W": W.reshape(*shape, settings.d, settings.n)[:, :, 0],
     }
     for level, points in enumerate(settings.polygons):
@@ -131,7 +131,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
     )
     return {
         "points": vector_panels(
-            np.stack([_padded(points, most) for points in hidden]),
+            np.stack([padded(points, most) for points in hidden]),
             titles=[f"T = {T}" for T in settings.polygons],
             columns=6,
             title=f"{TITLE}: largest error of a gap {worst:.1%}",
@@ -160,7 +160,7 @@ def _restarts(result: Result, settings: PointsOnPolygons, caption: str) -> Figur
     return vector_panels(
         result[f"hidden_{T}"][order, which],
         titles=[f"loss {loss[k]:.3g}" for k in order],
-        title=f"Restarts at T = {T}: {missed[T]} of {total} miss the polygon",
+        title=f"Restarts at T = {T}: {missed[T]} of {total} leave points on two circles",
         caption=f"hidden vectors of one data set, best restart first · {caption}",
     )
 
@@ -222,8 +222,8 @@ def _failures(
     return judge(
         id="DD-20.best",
         experiment="DD-20",
-        statement="the best of several restarts is on the polygon, others are not",
-        statistic=f"share of {len(settings.polygons)} values of T that are missed",
+        statement="the best of several restarts has all points on one circle",
+        statistic=f"share of {len(settings.polygons)} values of T with two circles",
         expected=0.0,
         samples=np.take_along_axis(missed, best, axis=0)[0].mean(axis=0),
         test=never,
@@ -244,8 +244,9 @@ def best_points(
     result: Result, settings: PointsOnPolygons, points: int, kind: str = "hidden"
 ) -> Float[np.ndarray, "sets d T"]:
     """Hidden points of each data set in its restart of lowest training loss."""
-    loss = result["linear_loss" if kind == "linear" else "loss"]
-    best = loss[:, settings.polygons.index(points)].argmin(axis=0)
+    best = result["loss"][:, settings.polygons.index(points)].argmin(axis=0)
+    if kind == "linear":  # of which there is one restart
+        best = np.zeros_like(best)
     return result[f"{kind}_{points}"][best, np.arange(settings.sets)]
 
 
@@ -267,10 +268,13 @@ def share_error(
 
 
 def misses(points: Float[np.ndarray, "*models 2 T"]) -> np.ndarray:
-    """Which models have a gap that is off by more than 5 %."""
-    return gap_error(points) > GAP
+    """Which models have a point much nearer to the origin than another one."""
+    length = np.linalg.norm(points, axis=-2)
+    return length.min(axis=-1) < CIRCLES * length.max(axis=-1)
 
 
-def _padded(points: Float[np.ndarray, "2 T"], count: int) -> np.ndarray:
-    """The same points, the first of them as often as fills up `count`."""
-    return np.pad(points, [(0, 0), (count - points.shape[1], 0)], mode="edge")
+def padded(points: Float[np.ndarray, "2 T"], count: int) -> np.ndarray:
+    """The first `count` points; places beyond the last are NaN, which is not drawn."""
+    shown = points[:, :count]
+    room = [(0, 0), (0, count - shown.shape[1])]
+    return np.pad(shown, room, constant_values=np.nan)
