@@ -34,7 +34,7 @@ FILES = {
         "memorised others hit supremum rank copies mahalanobis",
     ),
     noisy_trigger: ({"share"}, "share half"),
-    stability: ({"stability", "shifts"}, "winner order flagged causes"),
+    stability: ({"stability", "shifts", "causes"}, "winner order flagged causes"),
 }
 
 

@@ -153,7 +153,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
             np.stack([result["whole"], result["part"]], axis=1),
             ("the whole point (B)", "50–95 % of its features (B′)"),
             title="A part of the backdoor is harder to tell from a combination than "
-            f"the whole: Mahalanobis AUROC {part:.2f}, {whole:.2f}",
+            f"the whole: Mahalanobis AUROC {part:.2f} against {whole:.2f}",
             caption=settings.caption(**drawn, **bars),
             xlabel="AUROC against unusual combinations (C)",
         ),

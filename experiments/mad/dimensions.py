@@ -11,6 +11,10 @@ being chosen anew for every model; and at m = 20 a sparse code that knows the fe
 and the backdoor's direction has at least 0.95. Control: a random score. The
 twin that never was shown the point stands beside each number.
 
+On calibration seed 1 the plane was not the easier place, nor was it for the whole point
+alone or for rates up to 10 %: C has the backdoor's lengths, so that a direction is all
+there is to see, and in the plane it lies between those of features.
+
 The point has four active features and C combines two to four at every m, since n = 8
 features (m = 2) are too few for more. The linear model represents no single feature, so
 that C cannot be drawn there.
@@ -28,6 +32,7 @@ from matplotlib.figure import Figure
 import toymodels as tm
 from experiments.mad._detectors import make, median_of, metrics_of, plain
 from experiments.mad._worlds import SOURCE, PlantedModels
+from toymodels.anomaly import OracleCodeWithBackdoor, RandomScore
 from toymodels.claims import AtLeast, Claim, control, judge
 from toymodels.config import check_choice, content_hash, from_json, settings, to_json
 from toymodels.plotting import (
@@ -44,6 +49,8 @@ TITLE = "Telling the backdoor from combinations, from 2 to 50 dimensions"
 BLIND = ("norm", "mahalanobis", "leverage", "nearest neighbours")
 REST = ("spectral signature", "oracle code with backdoor", "random")
 DROP, SOLVED = 0.1, 0.95
+# In 50 dimensions the default of 500 steps takes longer than the training.
+DETECTORS = [*make((*BLIND, REST[0])), OracleCodeWithBackdoor(steps=150), RandomScore()]
 
 
 @settings
@@ -74,7 +81,7 @@ class Dimensions:
     seeds: int = 10
     steps: int = 4_000
     batch: int = 256
-    samples: int = 500
+    samples: int = 400
     seed: int = 0
     scale: str = "laptop"
 
@@ -140,7 +147,7 @@ def compute(settings: Dimensions, train: Callable[[tm.TrainSpec], tm.Run]) -> Re
     for m in settings.dimensions:
         models = settings.models(m)
         run = train(models.spec())
-        found, twin = models.with_twins(run, make((*BLIND, *REST)), ("B", "B'", "C"))
+        found, twin = models.with_twins(run, DETECTORS, ("B", "B'", "C"))
         arrays["auroc"].append(metrics_of(found)["auroc"][:, 0])
         arrays["twin"].append(metrics_of(twin)["auroc"][:, 0])
         worlds = models.worlds(run, settings.rate)

@@ -119,7 +119,7 @@ def claims(result: Result) -> list[Claim]:
     # Twenty shufflings of each model: five rates leave a single one to chance.
     dealt = rng.permuted(np.tile(auroc[0], (1, 20)), axis=0)
     length = median_of(rank_over_rates(result["length"], auroc[0]))
-    pooled = rank_correlation(D.ravel(), auroc[0].ravel())
+    pooled = [rank_correlation(D.ravel(), one.ravel()) for one in auroc[:2]]
     return [
         judge(
             id="MAD-7.dimensionality",
@@ -140,6 +140,7 @@ def claims(result: Result) -> list[Claim]:
                 control("random score", rank_over_rates(D, auroc[-1]), together),
             ),
             scale=settings.scale,
-            note=f"with ‖h‖ {length:.2f}; all models together {pooled:.2f}",
+            note=f"with ‖h‖ {length:.2f}; all models together {pooled[0]:.2f}, "
+            f"{plain(DETECTORS[1])} {pooled[1]:.2f}",
         )
     ]

@@ -49,7 +49,7 @@ from experiments.mad._worlds import SOURCE
 from toymodels.claims import AtLeast, AtMost, Claim, IsTrue, control, judge
 from toymodels.config import check_choice, from_json, settings, to_json
 from toymodels.geometry import leverage
-from toymodels.plotting import Curve, small_multiples
+from toymodels.plotting import Curve, plain_log_ticks, small_multiples
 from toymodels.result import Result
 from toymodels.stats import bootstrap_band
 
@@ -170,23 +170,21 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
         seeds=f"{settings.sets} data sets",
         **{"D*_X": "over unique rows", "bands": "95 % over data sets"},
     )
-    return {
-        "leverage": small_multiples(
-            {
-                f"R = {R}": _curves(result, place)
-                for place, R in enumerate(settings.copies)
-            },
-            xlabel="$D^*_X$, in units of its mean d/T",
-            ylabel="share of points above it",
-            xscale="log",
-            yscale="log",
-            columns=3,
-            title=f"{TITLE}: with R = {settings.copies[-1]} copies the point is first "
-            f"in {np.nansum(hit):.0f} of {settings.sets} sets once copies are removed, "
-            f"in {np.nansum(hidden):.0f} with them",
-            caption=caption,
-        )
-    }
+    figure = small_multiples(
+        {f"R = {R}": _curves(result, place) for place, R in enumerate(settings.copies)},
+        xlabel="$D^*_X$, in units of its mean d/T",
+        ylabel="share of points above it",
+        xscale="log",
+        yscale="log",
+        columns=3,
+        title=f"{TITLE}: with R = {settings.copies[-1]} copies the point is first "
+        f"in {np.nansum(hit):.0f} of {settings.sets} sets once copies are removed, "
+        f"in {np.nansum(hidden):.0f} with them",
+        caption=caption,
+    )
+    for axes in figure.axes:
+        plain_log_ticks(axes.xaxis)
+    return {"leverage": figure}
 
 
 def _curves(result: Result, place: int) -> list[Curve]:
@@ -197,10 +195,12 @@ def _curves(result: Result, place: int) -> list[Curve]:
 
     def exceedance(label: str, values: np.ndarray, color: int) -> Curve:
         above = (values[:, :, None] / unit > x).mean(axis=1)
-        low, high = bootstrap_band(above, np.mean)
         y = above.mean(axis=0)
-        shown = np.where(y > 0, y, np.nan)
-        return Curve(label, x, shown, np.maximum(low, 1e-4), high, color=color)
+        shown = np.where(y > 0, y, np.nan)  # the axis is logarithmic
+        if values.shape[1] == 1:
+            return Curve(label, x, shown, color=color)
+        band = np.where(y > 0, np.maximum(bootstrap_band(above, np.mean), 1e-5), np.nan)
+        return Curve(label, x, shown, *band, color=color)
 
     return [
         exceedance("training points", train[:, 1:], 0),

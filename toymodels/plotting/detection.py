@@ -101,9 +101,10 @@ def _draw_dots(
 ) -> None:
     middle, low, high = intervals
     count = middle.shape[1]
+    step = min(0.22, 0.8 / count)
     for column in range(count):
         # Comparisons of a row lie a little apart, so that none hides another.
-        y = np.arange(len(rows)) + 0.22 * (column - (count - 1) / 2)
+        y = np.arange(len(rows)) + step * (column - (count - 1) / 2)
         color = CYCLE[column % len(CYCLE)]
         axes.hlines(y, low[:, column], high[:, column], color=color, linewidth=1.6)
         marker = MARKERS[column % len(MARKERS)]
