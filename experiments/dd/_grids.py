@@ -93,19 +93,23 @@ def grouped(points: Sequence[int]) -> list[tuple[int, ...]]:
 def half_rise(
     x: Float[np.ndarray, " levels"], y: Float[np.ndarray, "sets levels"]
 ) -> Float[np.ndarray, " sets"]:
-    """The ln x where a curve first reaches the middle of its range, interpolated.
+    """The ln x from which on a curve is above the middle of its range, interpolated.
 
-    NaN for a curve that is not finite.
+    With few points some features are long by chance, so the first crossing is not it.
+
+    Returns:
+        (sets,) the last x where a curve ends below the middle, NaN where it is not
+        finite.
     """
-    low, high = y.min(axis=1), y.max(axis=1)
+    at = np.log(x)
     found = np.full(len(y), np.nan)
-    for row, middle in enumerate((low + high) / 2):
+    for row, middle in enumerate((y.min(axis=1) + y.max(axis=1)) / 2):
+        below = np.flatnonzero(y[row] < middle)
         if not np.isfinite(middle):
             continue
-        last = int(np.argmax(y[row] >= middle))
-        if last == 0:
-            found[row] = np.log(x[0])
+        if not below.size or below[-1] == len(x) - 1:
+            found[row] = at[-1] if below.size else at[0]
             continue
-        ends = [last - 1, last]
-        found[row] = np.interp(middle, y[row, ends], np.log(x[ends]))
+        ends = [below[-1], below[-1] + 1]
+        found[row] = np.interp(middle, y[row, ends], at[ends])
     return found

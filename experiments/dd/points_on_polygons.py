@@ -9,9 +9,10 @@ there: they leave points on two circles or drop one, at a higher training loss.
 Claims, with thresholds fixed before the runs, for the best of k restarts by training
 loss. DD-2, for T = 5, 6, 8: gaps between neighbours are within 5 % of 2π/T; D_X is 2/T
 ± 0.02 for every point. Controls: the features of W permuted, so that points and
-features no longer belong together; the linear model. DD-20: the best restart never leaves points
-on two circles (a point less than 0.7 times as far out as another; on calibration seed 1
-failures had 0.55 at most, successes 0.74 at least). Control: a restart at random.
+features no longer belong together; the linear model. DD-20: the best restart never
+leaves points on two circles (a point less than 0.7 times as far out as another; on
+calibration seed 1 failures had 0.55 at most, successes 0.74 at least). Control: a
+restart at random.
 
 One sample of a claim is one data set. Two points share n(1 − S)² = 0.05 features on
 average, 0.01 in the source; the polygon of `toymodels.theory.tgon` is exact where they
@@ -160,7 +161,7 @@ def _restarts(result: Result, settings: PointsOnPolygons, caption: str) -> Figur
     return vector_panels(
         result[f"hidden_{T}"][order, which],
         titles=[f"loss {loss[k]:.3g}" for k in order],
-        title=f"Restarts at T = {T}: {missed[T]} of {total} leave points on two circles",
+        title=f"Restarts at T = {T}: {missed[T]} of {total} end on two circles",
         caption=f"hidden vectors of one data set, best restart first · {caption}",
     )
 
