@@ -113,7 +113,6 @@ def single_result(**changes) -> Result:
         "above": np.where(many, 0.0, often(shape)),
         "above_other": often(shape),
         "features": np.where(many, 4.0, 5.0) * np.ones(shape),
-        "features_again": np.full(shape, 5.0),
         "linear/features": np.zeros(shape),
     }
     pair = (sets, len(settings.dimension_copies))
@@ -197,27 +196,29 @@ def test_embedded_points_are_counted_among_the_repeated_and_diverged_runs_are_no
 # --- REP-4 ---------------------------------------------------------------------------
 
 
-def threshold_grid(constant: float, seed: int = 0) -> np.ndarray:
+def threshold_grid(constant: float, seed: int = 0, fall: float = 0.0) -> np.ndarray:
     """Points memorised from about `constant` T/n copies on, (sets, rows, columns)."""
     settings = threshold.Threshold.preset("laptop")
     rng = np.random.default_rng(seed)
-    R, ratio = np.array(settings.copies), np.array(settings.ratios)
-    noise = rng.normal(scale=0.2, size=(settings.sets, R.size, ratio.size))
-    return (R[:, None] > constant * ratio * np.exp(noise)).astype(float)
+    shape = (settings.sets, len(settings.multiples), len(settings.ratios))
+    noise = np.exp(rng.normal(scale=0.2, size=shape))
+    ratios = np.array(settings.ratios)
+    at = constant * (ratios.mean() / ratios) ** fall
+    return (np.array(settings.multiples)[:, None] > at * noise).astype(float)
 
 
-def threshold_result(first: float, second: float) -> Result:
+def threshold_result(first: float, second: float, fall: float) -> Result:
     settings = threshold.Threshold.preset("laptop")
-    grids = (threshold_grid(first, 0), threshold_grid(second, 1))
+    grids = (threshold_grid(first, 0, fall), threshold_grid(second, 1, fall))
     return result_of(
         threshold,
-        copies=np.array(settings.copies),
+        multiples=np.array(settings.multiples),
         ratios=np.array(settings.ratios),
         **{f"memorised/{n}": g for n, g in zip(settings.sizes, grids, strict=True)},
     )
 
 
-@pytest.mark.parametrize("constant", [0.4, 1.0])
+@pytest.mark.parametrize("constant", [0.4, 0.9])
 def test_the_fit_finds_the_constant(constant):
     settings = threshold.Threshold.preset("laptop")
     found = threshold.constants(settings, threshold_grid(constant))
@@ -233,6 +234,17 @@ def test_the_fit_stays_finite_where_nothing_or_everything_is_memorised():
     assert 1 < slope < 60
 
 
+def test_a_data_set_without_a_threshold_is_far_off():
+    settings = threshold.Threshold.preset("laptop")
+    grid = threshold_grid(0.5)
+    grid[0] = grid[0, ::-1]  # more copies, fewer memorised
+    grid[1] = 0.0
+    found = threshold.constants(settings, grid) / threshold.EXPECTED
+    np.testing.assert_array_equal(
+        found == threshold.NO_THRESHOLD, np.arange(len(grid)) < 2
+    )
+
+
 def test_a_diverged_run_leaves_its_data_set_without_a_constant():
     grid = threshold_grid(0.4)
     grid[2, 1, 1] = np.nan
@@ -241,9 +253,10 @@ def test_a_diverged_run_leaves_its_data_set_without_a_constant():
 
 
 def test_the_threshold_of_the_source_is_supported_and_a_higher_one_is_not():
-    near = verdicts(threshold.claims(threshold_result(0.4, 0.5)))
+    near = verdicts(threshold.claims(threshold_result(0.4, 0.55, 0.5)))
     assert set(near.values()) == {SUPPORTED}
-    far = verdicts(threshold.claims(threshold_result(0.4, 1.6)))
+    far = verdicts(threshold.claims(threshold_result(0.35, 1.2, 0.0)))
+    assert far["REP-4.low"] != SUPPORTED
     assert far["REP-4.constant_sparse"] == NOT_SUPPORTED
     assert far["REP-4.sparsity"] == NOT_SUPPORTED
 

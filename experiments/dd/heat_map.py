@@ -46,7 +46,7 @@ class HeatMap(Grid):
         dimensions: d, rising.
     """
 
-    dimensions: tuple[int, ...] = (2, 3, 4, 6, 8, 10)
+    dimensions: tuple[int, ...] = (2, 3, 4, 5, 6, 8, 10)
     sets: int = 5  # the source has 4 models a cell; a verdict needs five
 
     def __post_init__(self):
