@@ -174,14 +174,14 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
 
     def curves(chosen: tuple[str, ...]) -> list[Curve]:
         lines = []
-        for place, name in enumerate(chosen):
+        for name in chosen:
             row = names.index(name)
             for array, label in (("auroc", plain(name)), ("twin", "")):
                 samples = result[array][:, row]
                 middle = np.array([median_of(one) for one in samples])
                 shown = array == "auroc"
                 low, high = bootstrap_band(samples.T) if shown else (None, None)
-                lines.append(Curve(label, m, middle, low, high, not shown, color=place))
+                lines.append(Curve(label, m, middle, low, high, not shown, color=row))
         return lines
 
     figure = small_multiples(

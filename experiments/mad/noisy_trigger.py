@@ -128,13 +128,13 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
 
     def curves(names: tuple[str, ...]) -> list[Curve]:
         lines = []
-        for place, name in enumerate(names):
+        for name in names:
             row = (*METHODS, *BOUNDS).index(name)
             for array, label in (("auroc", plain(name)), ("twin", "")):
                 middle = np.array([median_of(one) for one in result[array][row]])
                 shown = array == "auroc"
                 band = bootstrap_band(result[array][row].T) if shown else (None, None)
-                lines.append(Curve(label, shares, middle, *band, not shown, place))
+                lines.append(Curve(label, shares, middle, *band, not shown, row))
         return lines
 
     return {

@@ -132,7 +132,8 @@ def _draw_groups(axes: Axes, groups: Mapping[str, int], intervals: np.ndarray) -
         if row:
             axes.axhline(row - 0.5, color=GREY, linewidth=0.8)
         drawn = intervals[:, row][np.isfinite(intervals[:, row])]
-        right = len(drawn) and drawn.min() < 0.3 and drawn.max() < 0.7
+        # The left is where readers look, unless a low score lies there.
+        right = len(drawn) and drawn.min() < min(0.3, 1 - drawn.max())
         x, side = (1.0, "right") if right else (0.0, "left")
         axes.text(x, row, name, va="center", ha=side, size=10, color="#666666")
 
