@@ -273,10 +273,10 @@ def test_a_lost_point_was_memorised_after_the_warm_up_and_is_not_at_the_end():
     np.testing.assert_array_equal(found, [0, 1, 0, 0, np.nan])
 
 
-def test_points_that_are_gone_were_large_before_the_end():
-    large = np.zeros((3, 2, 4), bool)
-    large[1, 0, :3] = large[2, 0, 0] = True
-    np.testing.assert_array_equal(trajectories.gone(large), [2.0, 0.0])
+def test_a_model_forgets_as_far_as_its_loss_ends_above_the_lowest():
+    fresh = np.array([[1.0, 1.0, 1.0], [0.8, 0.9, np.nan], [1.2, 0.8, 1.0]])
+    found = trajectories.forgetting(fresh)
+    np.testing.assert_allclose(found, [1.5, 1.0, np.nan])
 
 
 # --- REP-7 ---------------------------------------------------------------------------
@@ -309,7 +309,8 @@ def rate_result(rising: np.ndarray) -> Result:
     return result_of(
         rate,
         rates=np.array(settings.rates),
-        **{"length": grown, "share": grown, "other/length": flat, "other/share": flat},
+        **{"length": grown, "share": grown, "error": -grown},
+        **{f"other/{name}": flat for name in ("length", "share", "error")},
     )
 
 
