@@ -205,11 +205,11 @@ def collapse_result(power: float) -> Result:
 
 
 def test_curves_collapse_in_the_variable_that_they_depend_on():
-    (claim,) = collapse.claims(collapse_result(power=1.0))
+    claim, _ = collapse.claims(collapse_result(power=1.0))
     assert claim.verdict == SUPPORTED
     assert claim.measured == pytest.approx(np.log(0.2 / 0.02), abs=0.1)
     assert "= 3" in claim.note
-    (claim,) = collapse.claims(collapse_result(power=0.0))
+    claim, _ = collapse.claims(collapse_result(power=0.0))
     assert claim.verdict != SUPPORTED
 
 

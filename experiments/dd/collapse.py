@@ -4,11 +4,12 @@ Figure: the largest D_i against T(1 − S), how often a feature occurs in the tr
 set, and against T itself, for several sparsities S and two hidden sizes; after the
 comments on Henighan et al. 2023, *Superposition, Memorization, and Double Descent*.
 
-Claim, with its threshold fixed before the runs: curves of different S fall on one
-another better in T(1 − S) than in T: the range over S of the half-rise point, in
-natural logarithms, is smaller. Control: the labels S permuted
-cyclically, so that each curve is scaled with another one's sparsity. Where the curves
-collapse, the half-rise point in T(1 − S), is reported with its interval.
+Claims, with thresholds fixed before the runs: curves of different S fall on one another
+better in T(1 − S) than in T: the range over S of the half-rise point, in natural
+logarithms, is smaller. Control: the labels S permuted cyclically, so that each curve is
+scaled with another one's sparsity. DD-12: for the largest d that range is wider by 0.1
+than for the smallest. Control: the two exchanged. Where the curves collapse, the
+half-rise point in T(1 − S), is reported with its interval.
 
 The list of S is a guess; n = 200 and S ≤ 0.98, because T = 16/(1 − S) points of n
 features are to be trained whole. One sample is one data set at every T.
@@ -36,6 +37,7 @@ from toymodels.stats import bootstrap_interval
 
 IDS = ("DD-10", "DD-11", "DD-12")
 TITLE = "Features are found once each was seen often enough"
+MESSIER = 0.1  # wider range of the half-rise points, natural logarithms
 SOURCE = "comments on Henighan et al. 2023, max feature dimensionality against T(1−S)"
 
 
@@ -162,7 +164,28 @@ def claims(result: Result) -> list[Claim]:
                 **common,
             )
         )
-    return found
+    return [*found, _messier(result, settings, common)]
+
+
+def _messier(result: Result, settings: Collapse, common: dict[str, Any]) -> Claim:
+    """Whether curves lie further apart in T(1 − S) for a larger d."""
+    first, last = settings.dimensions[0], settings.dimensions[-1]
+    apart = {
+        d: np.ptp(half_rises(result, settings, d)[0], axis=1) for d in (first, last)
+    }
+    wider = AtLeast(MESSIER)
+    return judge(
+        id="DD-12.messier",
+        experiment="DD-12",
+        statement="the collapse is messier for larger d",
+        statistic="range over S of the half-rise point in T(1 − S), natural "
+        f"logarithms: at d = {last} less at d = {first}",
+        expected="messier",
+        samples=apart[last] - apart[first],
+        test=wider,
+        controls=(control("d exchanged", apart[first] - apart[last], wider),),
+        **common,
+    )
 
 
 def half_rises(
