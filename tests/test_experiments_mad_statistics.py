@@ -18,19 +18,14 @@ from experiments.mad import (
     train_or_held_out,
 )
 from experiments.mad._backtracking import as_many_as_fired, detected_similarity
-from experiments.mad._detectors import (
-    auroc_of,
-    first_rows,
-    grouped_order,
-    median_of,
-    plain,
-)
+from experiments.mad._detectors import auroc_of, median_of, plain
 from experiments.mad._directions import (
     cosines,
     highest,
     logistic_directions,
     mean_difference,
 )
+from experiments.mad._figures import first_rows, grouped_order
 from experiments.mad._held_out import (
     hits,
     joining,

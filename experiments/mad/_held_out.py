@@ -10,6 +10,8 @@ import scipy.stats
 from jaxtyping import Float
 
 from toymodels.geometry import leverage, leverage_of_copies
+from toymodels.plotting import Curve
+from toymodels.stats import bootstrap_band
 
 PERCENTILE = 99.0
 
@@ -57,3 +59,26 @@ def hits(values: Float[np.ndarray, "sets T"]) -> Float[np.ndarray, " sets"]:
     """1 where the first point has the largest value of all."""
     first = (values.argmax(axis=1) == 0).astype(float)
     return np.where(np.isfinite(values).all(axis=1), first, np.nan)
+
+
+def exceedance_curves(
+    train: Float[np.ndarray, "sets T"], fresh: Float[np.ndarray, "sets fresh"]
+) -> list[Curve]:
+    """Share of training points, of held-out points and of first points above D*_X."""
+    unit = 2.0 / train.shape[1]
+    x = np.geomspace(0.1, 1.2 * np.nanmax(train) / unit, 40)
+
+    def exceedance(label: str, values: np.ndarray, color: int) -> Curve:
+        above = (values[:, :, None] / unit > x).mean(axis=1)
+        y = above.mean(axis=0)
+        shown = np.where(y > 0, y, np.nan)  # the axis is logarithmic
+        if values.shape[1] == 1:
+            return Curve(label, x, shown, color=color)
+        band = np.where(y > 0, np.maximum(bootstrap_band(above, np.mean), 1e-5), np.nan)
+        return Curve(label, x, shown, *band, color=color)
+
+    return [
+        exceedance("training points", train[:, 1:], 0),
+        exceedance("held-out points", fresh, 1),
+        exceedance("the first point: share of data sets", train[:, :1], 2),
+    ]

@@ -47,12 +47,11 @@ from experiments.mad._detectors import (
     UPPER,
     auroc_of,
     details,
-    dots_figure,
     make,
     median_of,
     metrics_of,
-    summary_figure,
 )
+from experiments.mad._figures import dots_figure, summary_figure
 from experiments.mad._worlds import SOURCE, PlantedModels
 from toymodels.anomaly import Evaluation, World, auroc
 from toymodels.claims import AtLeast, AtMost, Claim, control, judge

@@ -24,14 +24,8 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.mad._detectors import (
-    BLIND,
-    LOWER,
-    dots_figure,
-    make,
-    median_of,
-    metrics_of,
-)
+from experiments.mad._detectors import BLIND, LOWER, make, median_of, metrics_of
+from experiments.mad._figures import dots_figure
 from experiments.mad._worlds import SOURCE, PlantedModels
 from toymodels.anomaly import Reference
 from toymodels.claims import AtLeast, Claim, control, judge

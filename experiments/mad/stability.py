@@ -41,11 +41,11 @@ from experiments.mad._detectors import (
     MODEL,
     TRUSTED,
     UPPER,
-    dots_figure,
     make,
     median_of,
     metrics_of,
 )
+from experiments.mad._figures import dots_figure
 from experiments.mad._variations import Variations
 from experiments.mad._worlds import SOURCE
 from toymodels.anomaly import Reference

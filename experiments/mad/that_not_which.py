@@ -48,13 +48,13 @@ from experiments.mad._detectors import (
     BLIND,
     LOWER,
     UPPER,
-    dots_figure,
     make,
     median_of,
     metrics_of,
     plain,
 )
 from experiments.mad._directions import cosines, flagged_directions, observed
+from experiments.mad._figures import dots_figure
 from experiments.mad._worlds import SOURCE, PlantedModels
 from toymodels.claims import AtLeast, Claim, control, judge
 from toymodels.config import from_json, settings, to_json

@@ -38,6 +38,7 @@ from experiments.dd._finite_models import FiniteModels, hidden_points
 from experiments.mad._detectors import median_of
 from experiments.mad._held_out import (
     PERCENTILE,
+    exceedance_curves,
     hits,
     joining,
     over_percentile,
@@ -49,9 +50,8 @@ from experiments.mad._worlds import SOURCE
 from toymodels.claims import AtLeast, AtMost, Claim, IsTrue, control, judge
 from toymodels.config import check_choice, from_json, settings, to_json
 from toymodels.geometry import leverage
-from toymodels.plotting import Curve, plain_log_ticks, small_multiples
+from toymodels.plotting import plain_log_ticks, small_multiples
 from toymodels.result import Result
-from toymodels.stats import bootstrap_band
 
 IDS = ("MAD-8", "MAD-10")
 TITLE = "Leverage of training, held-out and repeated points"
@@ -171,7 +171,12 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
         **{"D*_X": "over unique rows", "bands": "95 % over data sets"},
     )
     figure = small_multiples(
-        {f"R = {R}": _curves(result, place) for place, R in enumerate(settings.copies)},
+        {
+            f"R = {R}": exceedance_curves(
+                result["train"][place], result["fresh"][place]
+            )
+            for place, R in enumerate(settings.copies)
+        },
         xlabel="$D^*_X$, in units of its mean d/T",
         ylabel="share of points above it",
         xscale="log",
@@ -185,28 +190,6 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
     for axes in figure.axes:
         plain_log_ticks(axes.xaxis)
     return {"leverage": figure}
-
-
-def _curves(result: Result, place: int) -> list[Curve]:
-    """Exceedance of training points, of held-out points and of the repeated one."""
-    train, fresh = result["train"][place], result["fresh"][place]
-    unit = 2.0 / train.shape[1]
-    x = np.geomspace(0.1, 1.2 * np.nanmax(train) / unit, 40)
-
-    def exceedance(label: str, values: np.ndarray, color: int) -> Curve:
-        above = (values[:, :, None] / unit > x).mean(axis=1)
-        y = above.mean(axis=0)
-        shown = np.where(y > 0, y, np.nan)  # the axis is logarithmic
-        if values.shape[1] == 1:
-            return Curve(label, x, shown, color=color)
-        band = np.where(y > 0, np.maximum(bootstrap_band(above, np.mean), 1e-5), np.nan)
-        return Curve(label, x, shown, *band, color=color)
-
-    return [
-        exceedance("training points", train[:, 1:], 0),
-        exceedance("held-out points", fresh, 1),
-        exceedance("the first point: share of data sets", train[:, :1], 2),
-    ]
 
 
 def claims(result: Result) -> list[Claim]:
