@@ -273,10 +273,10 @@ def test_a_lost_point_was_memorised_after_the_warm_up_and_is_not_at_the_end():
     np.testing.assert_array_equal(found, [0, 1, 0, 0, np.nan])
 
 
-def test_a_model_forgets_as_far_as_its_loss_ends_above_the_lowest():
-    fresh = np.array([[1.0, 1.0, 1.0], [0.8, 0.9, np.nan], [1.2, 0.8, 1.0]])
-    found = trajectories.forgetting(fresh)
-    np.testing.assert_allclose(found, [1.5, 1.0, np.nan])
+def test_a_dip_is_below_both_ends():
+    fresh = np.array([[1.0, 1.0, 0.7, 1.0], [0.8, 0.9, 0.9, np.nan], [1.2, 0.8, 1, 1]])
+    found = trajectories.dip(fresh)
+    np.testing.assert_allclose(found, [1.25, 1.0, 1.0, np.nan])
 
 
 # --- REP-7 ---------------------------------------------------------------------------

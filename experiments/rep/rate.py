@@ -152,7 +152,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
     before, after = np.nanmedian(result["error"], axis=0)[[0, -1]]
     figure = small_multiples(
         panels,
-        xlabel="q, share of the samples that are the point",
+        xlabel="q, share of samples",
         ylabel="",
         columns=3,
         sharey=False,

@@ -114,9 +114,9 @@ def compute(settings: SeveralPoints, train: Callable[[tm.TrainSpec], tm.Run]) ->
     kinds = len(settings.repeated)
     first, longest = settings.dataset(settings.points, 0), []
     for W, K in zip(run.params["W"][:kinds], settings.repeated, strict=True):
-        # As many columns for every K: points that are not repeated lie at 0.
+        # As many columns for every K; points that are not repeated are not drawn.
         hidden = hidden_points(W, first)[:, : settings.most].copy()
-        hidden[:, K:] = 0.0
+        hidden[:, K:] = np.nan
         features = longest_features(W, settings.features_drawn)
         longest.append(np.concatenate([features, hidden], axis=1))
     arrays = {
@@ -158,7 +158,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
     panels = vector_panels(
         vectors,
         titles=[
-            f"K = {k}: {f:g} features, {e:g} points"
+            f"K = {k}: features {f:g}, points {e:g}"
             for k, f, e in zip(K, features[0], embedded[0], strict=True)
         ],
         groups=(np.arange(vectors.shape[-1]) >= drawn).astype(int),
@@ -172,7 +172,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
         [
             over_seeds("embedded points", K, embedded),
             over_seeds("features with $D_i > 0.2$", K, features),
-            Curve("min(K, 5)", K, np.minimum(K, CORNERS), dashed=True, color=0),
+            Curve("min(K, 5)", K, np.minimum(K, CORNERS), dashed=True, color=6),
         ],
         xlabel="K, repeated points",
         ylabel="number in the plane",

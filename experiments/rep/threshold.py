@@ -178,7 +178,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
         class_names=("memorised in no data set", "in all"),
         class_colors=("#E8E3D3", "#0072B2"),
         xlabel="T/n, points per feature",
-        ylabel="R n/T, copies per point of a feature",
+        ylabel="R n/T",
         boundaries={
             f"source: {EXPECTED:g}": (ends, np.full(2, EXPECTED)),
             f"half, all T/n: {shown(middle)} [{shown(low)}, {shown(high)}]": (
