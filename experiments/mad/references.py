@@ -13,8 +13,10 @@ quarter of the copies gives less than that back. All detectors are in the figure
 
 The linear model represents no single feature, so that C cannot be drawn there.
 
-One sample of a claim is one model, with a point of its own. Axis letters: `kinds` of
-reference, `detectors`, `runs`.
+One sample of a claim is one model, with a point of its own. Run time at laptop scale: 5
+s on two idle cores, after the ensemble of MAD-1.
+
+Axis letters: `kinds` of reference, `detectors`, `runs`.
 """
 
 from collections.abc import Callable

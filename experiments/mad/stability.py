@@ -23,8 +23,10 @@ is in the figure.
 The linear model represents no single feature, so that neither C nor the shifts can be
 drawn there.
 
-One sample of a claim is one seed. Axis letters: `settings` or `configurations`,
-`detectors`, `comparisons`, `runs`.
+One sample of a claim is one seed. Run time at laptop scale: 30 s on two idle cores,
+after the ensemble of MAD-1.
+
+Axis letters: `settings` or `configurations`, `detectors`, `comparisons`, `runs`.
 """
 
 import itertools

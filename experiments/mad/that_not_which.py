@@ -27,8 +27,10 @@ ridge were chosen on calibration seed 1.
 
 The linear model represents no single feature, so neither question can be put to it.
 
-One sample of a claim is one model, with a point of its own. Axis letters: `detectors`,
-`runs`, `noises` of a feature's detector, n features.
+One sample of a claim is one model, with a point of its own. Run time at laptop scale:
+12 s on two idle cores, after the ensemble of MAD-1.
+
+Axis letters: `detectors`, `runs`, `noises` of a feature's detector, n features.
 """
 
 from collections.abc import Callable
