@@ -14,6 +14,10 @@ the count, R = 2, where the source sees no change, and the linear model.
 The linear model gives a repeated point a direction of its own as well: the point
 becomes a principal component of the data. So D_X in it is drawn, but is no control.
 
+Seen at the verdict seed: the two of nine data sets that keep five features are those
+whose point has more than half of its square in one feature; the point then shares that
+feature's corner.
+
 One sample of a claim is one data set, of which the best of some restarts by training
 loss counts; nine of them, so that the interval of the median allows for one exception,
 as "in four of five" does. Restarts differ by 0.5 % in their loss. Run
@@ -22,8 +26,9 @@ time at laptop scale: 45 s on two idle cores; REP-5 reads the same runs.
 Axis letters: `sets`, `copies` values of R, `d` hidden dimensions, n features.
 """
 
+import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -72,6 +77,15 @@ class SinglePoint(CopiesSweep):
     dimension_copies: tuple[int, int] = (1, 30)
     drawn: tuple[int, ...] = (1, 3, 30)
     features_drawn: int = 100
+
+    @classmethod
+    def preset(cls, scale: str) -> Self:
+        """The settings of a scale."""
+        found = super().preset(scale)
+        # Every d is a program of its own to compile.
+        return (
+            dataclasses.replace(found, dimensions=(3,)) if scale == "smoke" else found
+        )
 
     def many(self) -> np.ndarray:
         """Which R are at least 3 T/n."""

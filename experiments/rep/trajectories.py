@@ -156,7 +156,7 @@ def _movie(settings: Trajectories, run: tm.Run) -> dict[str, np.ndarray]:
         losses["fresh"].append(fresh_loss(at, settings.fresh(), points=4096))
         losses["train"].append(at.final_loss())
     fresh, trained = (np.stack(losses[name]) for name in ("fresh", "train"))
-    drawn = int(np.nan_to_num(fresh[-1] / fresh.min(axis=0)).argmax())
+    drawn = int(np.nan_to_num(dip(fresh)).argmax())
     own, W_drawn = settings.dataset(settings.movie_points, drawn), W[:, drawn]
     features = np.stack([feature_dimensionality(one) for one in W_drawn])
     shown = [
@@ -256,7 +256,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
 
 
 def _gif(result: Result) -> bytes:
-    """The movie of the data set that forgets most."""
+    """The movie of the data set with the deepest dip."""
     settings = from_json(result.meta["settings"])
     step, drawn = result["step"], int(result["movie/drawn"])
     fresh, trained = (result[f"movie/{name}"][:, drawn] for name in ("fresh", "train"))
@@ -270,9 +270,10 @@ def _gif(result: Result) -> bytes:
         step_label="step",
         title=f"T = {settings.movie_points}: loss on fresh points {fresh.min():.2f} at "
         f"step {step[fresh.argmin()]:,}, {fresh[-1]:.2f} at the end",
-        caption=f"data set {drawn + 1}, which forgets most; the {settings.vectors} "
+        caption=f"data set {drawn + 1}, with the deepest dip; the {settings.vectors} "
         f"largest of each · {settings.caption()}",
         log_steps=False,
+        clock_on_top=True,
     )
 
 
