@@ -259,15 +259,15 @@ def test_a_gif_has_one_frame_a_snapshot_and_the_same_bytes_each_time():
     assert plotting.training_gif(**moving(), colors=16, dpi=50) == content
 
 
-def test_the_clock_of_a_gif_stands_below_or_above_the_losses():
+def test_the_clock_of_a_gif_stands_where_it_is_told():
     def ink(**changes) -> np.ndarray:
         """Dark pixels of the upper and the lower half, at the left of the losses."""
         content = plotting.training_gif(**moving(), dpi=50, **changes)
         with Image.open(io.BytesIO(content)) as image:
-            dark = np.asarray(image.convert("L"))[25:110, 290:400] < 100
+            dark = np.asarray(image.convert("L"))[25:130, 290:400] < 100
         return np.array([half.sum() for half in np.array_split(dark, 2)])
 
-    above, below = ink(clock_on_top=True), ink()
+    above, below = ink(clock_height=0.8), ink()
     assert above[0] > below[0] and above[1] < below[1]
 
 

@@ -273,7 +273,7 @@ def _gif(result: Result) -> bytes:
         caption=f"data set {drawn + 1}, with the deepest dip; the {settings.vectors} "
         f"largest of each · {settings.caption()}",
         log_steps=False,
-        clock_on_top=True,
+        clock_height=0.5,  # between the two curves
     )
 
 

@@ -88,7 +88,7 @@ def training_gif(
     caption: str = "",
     importance: Num[np.ndarray, " n"] | None = None,
     log_steps: bool = True,
-    clock_on_top: bool = False,
+    clock_height: float | int = 0.04,
     milliseconds: int = 80,
     colors: int = 64,
     dpi: float | int = 92.0,
@@ -107,7 +107,7 @@ def training_gif(
         caption: below the figure.
         importance: colours the features.
         log_steps: logarithmic x axis for the losses.
-        clock_on_top: write the step above the losses' left end, for losses that rise.
+        clock_height: of the written step in the axes of the losses, 0 to 1.
         milliseconds: time that each frame is shown.
         colors: size of the palette.
         dpi: pixels an inch; 92 makes a picture 828 pixels wide.
@@ -117,7 +117,7 @@ def training_gif(
     """
     frames = _training_frames(
         W, step, loss_step, loss, titles, loss_label, step_label, title, caption,
-        importance, log_steps, clock_on_top, dpi,
+        importance, log_steps, clock_height, dpi,
     )  # fmt: skip
     return gif_bytes(frames, milliseconds=milliseconds, colors=colors)
 
@@ -134,7 +134,7 @@ def _training_frames(
     caption: str,
     importance: np.ndarray | None,
     log_steps: bool,
-    clock_on_top: bool,
+    clock_height: float | int,
     dpi: float | int,
 ) -> Iterator[Figure]:
     """One figure, moved on and yielded again for each snapshot."""
@@ -157,12 +157,7 @@ def _training_frames(
         low = losses.get_xlim()[0]
         marker = losses.axvline(max(step[0], low), color=GREY, linewidth=1.2)
         clock = losses.text(
-            0.04,
-            0.96 if clock_on_top else 0.04,
-            "",
-            transform=losses.transAxes,
-            ha="left",
-            va="top" if clock_on_top else "bottom",
+            0.04, clock_height, "", transform=losses.transAxes, ha="left", va="bottom"
         )
         set_title(figure, title)
         set_caption(figure, caption)
