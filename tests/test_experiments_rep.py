@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import toymodels as tm
-from experiments.dd._finite_models import hidden_points, point_dimensionality
+from experiments.finite_models import hidden_points, point_dimensionality
 from experiments.rep import rate, several_points, single_point, threshold, trajectories
 from experiments.rep._logistic import half_points
 from experiments.rep._repeated import (
@@ -323,10 +323,16 @@ def test_room_that_grows_with_the_rate_is_supported_and_constant_room_is_not():
 
 # --- smoke ---------------------------------------------------------------------------
 
-MODULES = [single_point, several_points, threshold, trajectories, rate]
+MODULES = [
+    pytest.param(single_point, marks=pytest.mark.slow),
+    several_points,
+    pytest.param(threshold, marks=pytest.mark.slow),
+    trajectories,
+    rate,
+]
 
 
-@pytest.mark.parametrize("module", MODULES, ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", MODULES)
 def test_every_experiment_draws_and_judges_at_smoke_scale(module):
     settings = _settings(module).preset("smoke")
     result = module.compute(settings, tm.train)

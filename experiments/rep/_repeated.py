@@ -1,6 +1,6 @@
 """One point in many copies among points that occur once: what REP-1 to REP-6 share.
 
-The models are those of Henighan et al. 2023 (`experiments.dd._finite_models`), the
+The models are those of Henighan et al. 2023 (`experiments.finite_models`), the
 question is that of Jermyn's comment on that paper: how many copies R does a single data
 point need to get a place among the features? A point counts as *memorised* if it is
 among the first 0.1 % of all points by data-point dimensionality D_X, over unique rows;
@@ -24,8 +24,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 import toymodels as tm
-from experiments.dd._finite_models import FiniteModels, feature_count
-from experiments.tms._diverged import unless_diverged
+from experiments.diverged import unless_diverged
+from experiments.finite_models import FiniteModels, feature_count
 from toymodels.config import check_count, settings
 
 # Share of the points that count as memorised, of the source.

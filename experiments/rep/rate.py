@@ -31,8 +31,8 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.mad._worlds import PlantedModels
-from experiments.tms._diverged import unless_diverged
+from experiments.diverged import unless_diverged
+from experiments.planted_models import PlantedModels
 from toymodels.claims import AtLeast, AtMost, Claim, control, judge
 from toymodels.config import from_json, settings, to_json
 from toymodels.plotting import Curve, over_seeds, small_multiples

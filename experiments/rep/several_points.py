@@ -28,7 +28,8 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.dd._finite_models import hidden_points, point_dimensionality
+from experiments.diverged import unless_diverged
+from experiments.finite_models import hidden_points, point_dimensionality
 from experiments.rep._repeated import (
     SOURCE,
     RepeatedPoints,
@@ -37,7 +38,6 @@ from experiments.rep._repeated import (
     longest_features,
     points_above,
 )
-from experiments.tms._diverged import unless_diverged
 from toymodels.claims import AtMost, Claim, Within, control, judge
 from toymodels.config import check_choice, check_count, from_json, settings, to_json
 from toymodels.plotting import Curve, curve_figure, over_seeds, vector_panels

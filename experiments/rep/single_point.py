@@ -35,7 +35,8 @@ from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.dd._finite_models import hidden_points, point_dimensionality
+from experiments.diverged import unless_diverged
+from experiments.finite_models import hidden_points, point_dimensionality
 from experiments.rep._copies_sweep import CopiesSweep
 from experiments.rep._repeated import (
     SOURCE,
@@ -46,7 +47,6 @@ from experiments.rep._repeated import (
     point_loss,
     points_above,
 )
-from experiments.tms._diverged import unless_diverged
 from toymodels.claims import AtMost, Claim, Within, control, judge
 from toymodels.config import from_json, settings, to_json
 from toymodels.plotting import (

@@ -35,7 +35,8 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.dd._finite_models import point_dimensionality
+from experiments.diverged import unless_diverged
+from experiments.finite_models import point_dimensionality
 from experiments.rep._logistic import half_points, ranking
 from experiments.rep._repeated import (
     SOURCE,
@@ -43,7 +44,6 @@ from experiments.rep._repeated import (
     is_memorised,
     points_above,
 )
-from experiments.tms._diverged import unless_diverged
 from toymodels.claims import AtLeast, AtMost, Claim, control, judge, shown
 from toymodels.config import (
     SettingsError,

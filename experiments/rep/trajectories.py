@@ -36,7 +36,8 @@ from jaxtyping import Bool, Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.dd._finite_models import (
+from experiments.diverged import unless_diverged
+from experiments.finite_models import (
     feature_count,
     fresh_loss,
     hidden_points,
@@ -44,7 +45,6 @@ from experiments.dd._finite_models import (
 )
 from experiments.rep._copies_sweep import CopiesSweep
 from experiments.rep._repeated import SOURCE, is_memorised, points_above
-from experiments.tms._diverged import unless_diverged
 from toymodels.claims import AtLeast, Claim, control, judge
 from toymodels.config import check_count, from_json, settings, to_json
 from toymodels.geometry import feature_dimensionality
