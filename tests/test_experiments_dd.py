@@ -16,12 +16,13 @@ from experiments.dd import (
     infinite_data,
     points_on_polygons,
 )
-from experiments.dd._finite_models import (
+from experiments.dd._grids import bump_height, grouped, half_rise
+from experiments.dd._vectors import gap_error
+from experiments.finite_models import (
     FiniteModels,
     hidden_points,
     point_dimensionality,
 )
-from experiments.dd._grids import grouped, half_rise
 from toymodels.claims import SUPPORTED
 from toymodels.config import to_json
 from toymodels.geometry import feature_dimensionality
@@ -101,8 +102,8 @@ def test_a_gap_is_off_by_what_its_point_is_turned():
     angle = np.radians(6.0)
     turn = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
     points[:, 2] = turn @ points[:, 2]
-    assert points_on_polygons.gap_error(points) == pytest.approx(0.1)
-    assert points_on_polygons.gap_error(polygon(7)) == pytest.approx(0, abs=1e-12)
+    assert gap_error(points) == pytest.approx(0.1)
+    assert gap_error(polygon(7)) == pytest.approx(0, abs=1e-12)
 
 
 def test_restarts_that_miss_count_against_the_best_only_if_they_are_it():
@@ -126,7 +127,7 @@ def test_the_oracle_s_weights_put_disjoint_points_on_a_polygon():
     x = np.kron(np.eye(6), np.full((3, 1), 3**-0.5))
     W, _ = tgon_parameters(x)
     H = hidden_points(W, tm.FiniteDataset.from_dense(x))
-    assert points_on_polygons.gap_error(H) < 1e-6
+    assert gap_error(H) < 1e-6
     assert points_on_polygons.share_error(H) < 1e-6
 
 
@@ -135,7 +136,7 @@ def test_the_oracle_s_weights_put_disjoint_points_on_a_polygon():
 
 def test_a_bump_is_measured_over_the_higher_end():
     values = np.array([[1.0, 3.0, 2.0, 1.5], [2.0, 1.0, 1.0, 1.0]])
-    np.testing.assert_allclose(double_descent.bump_height(values), [2.0, 0.5])
+    np.testing.assert_allclose(bump_height(values), [2.0, 0.5])
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ from experiments.mad._held_out import (
 )
 from experiments.mad._identities import identity_errors
 from experiments.mad._variations import Variations
-from experiments.mad._worlds import PlantedModels
+from experiments.planted_models import PlantedModels
 from toymodels.anomaly import draw_scenario, unplanted_twin
 from toymodels.anomaly.drawing import some_of
 from toymodels.claims import INCONCLUSIVE, NOT_SUPPORTED, SUPPORTED

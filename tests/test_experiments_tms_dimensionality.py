@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import toymodels as tm
+from experiments.diverged import unless_diverged
 from experiments.tms import (
     adversarial,
     dimensionality_scatter,
@@ -15,7 +16,6 @@ from experiments.tms import (
     polytope_matrices,
     tegum_products,
 )
-from experiments.tms._diverged import unless_diverged
 from experiments.tms._jumps import (
     falls,
     jump_windows,

@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float
 
 import toymodels as tm
-from experiments.dd._finite_models import FiniteModels
+from experiments.finite_models import FiniteModels
 from toymodels.config import settings
 
 # In a group the largest T is at most so many times the smallest.
@@ -88,6 +88,11 @@ def grouped(points: Sequence[int]) -> list[tuple[int, ...]]:
         else:
             groups.append((T,))
     return groups[::-1]
+
+
+def bump_height(values: Float[np.ndarray, "sets levels"]) -> Float[np.ndarray, " sets"]:
+    """The largest value between the ends over the larger of the ends."""
+    return values[:, 1:-1].max(axis=1) / values[:, [0, -1]].max(axis=1)
 
 
 def half_rise(

@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 import toymodels as tm
-from experiments.dd._finite_models import (
+from experiments.finite_models import (
     FiniteModels,
     feature_count,
     fresh_loss,

@@ -26,9 +26,8 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.dd._finite_models import largest_share
-from experiments.dd._grids import Grid, half_rise, over_points
-from experiments.dd.double_descent import bump_height
+from experiments.dd._grids import Grid, bump_height, half_rise, over_points
+from experiments.finite_models import largest_share
 from toymodels.claims import AtMost, Claim, IsTrue, control, judge
 from toymodels.config import check_choice, check_range, from_json, settings, to_json
 from toymodels.plotting import over_seeds, plain_log_ticks, small_multiples

@@ -33,10 +33,10 @@ from jaxtyping import Bool, Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.dd._finite_models import feature_count
+from experiments.dd._grids import bump_height
 from experiments.dd._point_sweep import PointSweep, sweep_arrays
-from experiments.dd.infinite_data import longest
-from experiments.dd.points_on_polygons import padded
+from experiments.dd._vectors import longest, padded
+from experiments.finite_models import feature_count
 from toymodels.claims import AtLeast, AtMost, Claim, IsTrue, Within, control, judge
 from toymodels.config import from_json, settings, to_json
 from toymodels.plotting import (
@@ -56,6 +56,7 @@ SOURCE = "Henighan et al. 2023, and its replication"
 X_LABEL = "training points T"
 FEWEST = 10  # T up to which D_X is to be d/T
 MOST_POINTS = 200  # in a panel
+SHOWN = 200  # columns of W in a panel
 PANELS = (5, 15, 50, 200, 1000)
 
 
@@ -163,7 +164,7 @@ def _vectors(result: Result, settings: DoubleDescent) -> dict[str, Figure | byte
     shown = [k for k in PANELS if k in T] or T
     return {
         "features": vector_panels(
-            np.stack([longest(result["W"][T.index(k)]) for k in shown]),
+            np.stack([longest(result["W"][T.index(k)], SHOWN) for k in shown]),
             titles=[f"T = {k:,}" for k in shown],
             title="Features, from few training points to many",
             caption=f"the longest columns of W · {settings.note()}",
@@ -274,11 +275,6 @@ def share_error(
     """Largest relative distance of D_X from d/T where points are few."""
     few = points <= FEWEST
     return np.abs(share[:, few] * points[few] / d - 1).max(axis=1)
-
-
-def bump_height(values: Float[np.ndarray, "sets levels"]) -> Float[np.ndarray, " sets"]:
-    """The largest value between the ends over the larger of the ends."""
-    return values[:, 1:-1].max(axis=1) / values[:, [0, -1]].max(axis=1)
 
 
 def overtakes(

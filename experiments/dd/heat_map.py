@@ -22,8 +22,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.dd._grids import Grid, over_points
-from experiments.dd.double_descent import bump_height
+from experiments.dd._grids import Grid, bump_height, over_points
 from toymodels.claims import AtLeast, Claim, control, judge
 from toymodels.config import check_choice, check_count, from_json, settings, to_json
 from toymodels.plotting import heat_maps

@@ -22,9 +22,9 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.dd._finite_models import feature_count
 from experiments.dd._point_sweep import PointSweep
-from experiments.dd.points_on_polygons import GAP, gap_error
+from experiments.dd._vectors import GAP, gap_error, longest
+from experiments.finite_models import feature_count
 from toymodels.claims import AtMost, Claim, Within, control, judge
 from toymodels.config import from_json, settings, to_json
 from toymodels.geometry import feature_dimensionality
@@ -62,7 +62,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
     shown = min(2, settings.sets)
     names = {"ReLU model": "W", "linear model": "linear"}
     panels = {
-        f"{name}, seed {seed}": longest(result[key][seed])
+        f"{name}, seed {seed}": longest(result[key][seed], SHOWN)
         for name, key in names.items()
         for seed in range(shown)
     }
@@ -77,11 +77,6 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
             + settings.caption(batch=settings.fresh_batch, seeds=settings.sets),
         )
     }
-
-
-def longest(W: Float[np.ndarray, "d n"]) -> Float[np.ndarray, "d shown"]:
-    """The longest columns."""
-    return W[:, np.argsort(-np.linalg.norm(W, axis=0))[:SHOWN]]
 
 
 def claims(result: Result) -> list[Claim]:

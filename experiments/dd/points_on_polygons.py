@@ -31,7 +31,8 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.dd._finite_models import FiniteModels, hidden_points
+from experiments.dd._vectors import GAP, gap_error, longest, padded
+from experiments.finite_models import FiniteModels, hidden_points
 from toymodels.claims import AtMost, Claim, control, judge
 from toymodels.config import check_choice, check_count, from_json, settings, to_json
 from toymodels.geometry import feature_dimensionality
@@ -42,9 +43,9 @@ IDS = ("DD-2", "DD-20")
 TITLE = "Few data points lie on regular polygons"
 SOURCE = "Henighan et al. 2023, data points on polygons; optimisation failures"
 
-GAP, SHARE = 0.05, 0.02
-CIRCLES = 0.7  # lengths below this share of the largest are another circle
+SHARE = 0.02
 SHOWN = 60  # columns of W in a panel
+CIRCLES = 0.7  # lengths below this share of the largest are another circle
 
 
 @settings
@@ -123,7 +124,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
     ]
     most = max(settings.polygons)
     features = [result["W"][best[k], k] for k in range(len(settings.polygons))]
-    longest = [W[:, np.argsort(-np.linalg.norm(W, axis=0))[:SHOWN]] for W in features]
+    columns = [longest(W, SHOWN) for W in features]
     caption = settings.caption(
         restarts=f"best of {settings.restarts} by training loss", seed=settings.seed
     )
@@ -139,7 +140,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
             caption=f"hidden vectors of the points, first data set · {caption}",
         ),
         "features": vector_panels(
-            np.stack(longest),
+            np.stack(columns),
             titles=[f"T = {T}" for T in settings.polygons],
             columns=6,
             title="The same models: their features are in disorder",
@@ -251,15 +252,6 @@ def best_points(
     return result[f"{kind}_{points}"][best, np.arange(settings.sets)]
 
 
-def gap_error(
-    points: Float[np.ndarray, "*models 2 T"],
-) -> Float[np.ndarray, "*models"]:
-    """Largest error of an angle between neighbours, relative to 2π/T."""
-    angle = np.sort(np.arctan2(points[..., 1, :], points[..., 0, :]), axis=-1)
-    gaps = np.diff(angle, axis=-1, append=angle[..., :1] + 2 * np.pi)
-    return np.abs(gaps * points.shape[-1] / (2 * np.pi) - 1).max(axis=-1)
-
-
 def share_error(
     points: Float[np.ndarray, "*models 2 T"],
 ) -> Float[np.ndarray, "*models"]:
@@ -272,10 +264,3 @@ def misses(points: Float[np.ndarray, "*models 2 T"]) -> np.ndarray:
     """Which models have a point much nearer to the origin than another one."""
     length = np.linalg.norm(points, axis=-2)
     return length.min(axis=-1) < CIRCLES * length.max(axis=-1)
-
-
-def padded(points: Float[np.ndarray, "2 T"], count: int) -> np.ndarray:
-    """The first `count` points; places beyond the last are NaN, which is not drawn."""
-    shown = points[:, :count]
-    room = [(0, 0), (0, count - shown.shape[1])]
-    return np.pad(shown, room, constant_values=np.nan)

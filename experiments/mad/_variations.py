@@ -11,7 +11,7 @@ import dataclasses
 import numpy as np
 
 import toymodels as tm
-from experiments.mad._worlds import PlantedModels
+from experiments.planted_models import PlantedModels
 from toymodels.anomaly import World, planted_worlds
 from toymodels.config import settings
 

@@ -54,7 +54,7 @@ from experiments.mad._detectors import (
     metrics_of,
 )
 from experiments.mad._figures import dots_figure, summary_figure
-from experiments.mad._worlds import SOURCE, PlantedModels
+from experiments.planted_models import SOURCE, PlantedModels
 from toymodels.anomaly import Evaluation, World, auroc
 from toymodels.claims import AtLeast, AtMost, Claim, control, judge
 from toymodels.config import from_json, settings, to_json

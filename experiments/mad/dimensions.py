@@ -33,7 +33,7 @@ from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.mad._detectors import make, median_of, metrics_of, plain
-from experiments.mad._worlds import SOURCE, PlantedModels
+from experiments.planted_models import SOURCE, PlantedModels
 from toymodels.anomaly import OracleCodeWithBackdoor, RandomScore
 from toymodels.claims import AtLeast, Claim, control, judge
 from toymodels.config import check_choice, content_hash, from_json, settings, to_json

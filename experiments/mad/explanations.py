@@ -43,7 +43,7 @@ from experiments.mad._detectors import (
     plain,
 )
 from experiments.mad._figures import summary_figure
-from experiments.mad._worlds import SOURCE, PlantedModels
+from experiments.planted_models import SOURCE, PlantedModels
 from toymodels.anomaly import (
     Evaluation,
     LinearExplanation,

@@ -28,7 +28,7 @@ from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.mad._detectors import make, median_of, plain
-from experiments.mad._worlds import SOURCE, PlantedModels
+from experiments.planted_models import SOURCE, PlantedModels
 from toymodels.anomaly import (
     Backdoor,
     Combinations,

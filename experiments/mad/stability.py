@@ -49,7 +49,7 @@ from experiments.mad._detectors import (
 )
 from experiments.mad._figures import dots_figure
 from experiments.mad._variations import Variations
-from experiments.mad._worlds import SOURCE
+from experiments.planted_models import SOURCE
 from toymodels.anomaly import Reference
 from toymodels.claims import AtLeast, AtMost, Claim, control, judge
 from toymodels.config import from_json, settings, to_json

@@ -57,7 +57,7 @@ from experiments.mad._detectors import (
 )
 from experiments.mad._directions import cosines, flagged_directions, observed
 from experiments.mad._figures import dots_figure
-from experiments.mad._worlds import SOURCE, PlantedModels
+from experiments.planted_models import SOURCE, PlantedModels
 from toymodels.claims import AtLeast, Claim, control, judge
 from toymodels.config import from_json, settings, to_json
 from toymodels.plotting import Points, scatter_panels

@@ -36,7 +36,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.dd._finite_models import FiniteModels, hidden_points
+from experiments.finite_models import FiniteModels, hidden_points
 from experiments.mad._detectors import median_of
 from experiments.mad._held_out import (
     PERCENTILE,
@@ -48,7 +48,7 @@ from experiments.mad._held_out import (
     with_copies,
 )
 from experiments.mad._identities import identity_errors
-from experiments.mad._worlds import SOURCE
+from experiments.planted_models import SOURCE
 from toymodels.claims import AtLeast, AtMost, Claim, IsTrue, control, judge
 from toymodels.config import check_choice, from_json, settings, to_json
 from toymodels.geometry import leverage

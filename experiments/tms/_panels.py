@@ -14,7 +14,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.tms._diverged import unless_diverged
+from experiments.diverged import unless_diverged
 from toymodels.claims import AtLeast, AtMost, Claim, control, judge
 from toymodels.config import content_hash, from_json, to_json
 from toymodels.geometry import antipodal_pairs, gram, measure

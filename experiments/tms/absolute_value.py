@@ -26,7 +26,7 @@ from jaxtyping import Bool, Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.tms._diverged import unless_diverged
+from experiments.diverged import unless_diverged
 from experiments.tms._neurons import features_of_neurons
 from experiments.tms._restarts import best_of_groups, restart_caption
 from toymodels.claims import AtMost, Claim, Control, IsTrue, control, judge

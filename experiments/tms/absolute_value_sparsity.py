@@ -26,7 +26,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.tms._diverged import unless_diverged
+from experiments.diverged import unless_diverged
 from experiments.tms._neurons import (
     SMALLEST,
     features_of_neurons,

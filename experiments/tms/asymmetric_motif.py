@@ -32,7 +32,7 @@ from jaxtyping import Bool, Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.tms._diverged import unless_diverged
+from experiments.diverged import unless_diverged
 from experiments.tms._motif import Motif, find_motif, reads_and_writes
 from experiments.tms._restarts import restart_caption
 from toymodels.claims import Claim, IsTrue, control, judge

@@ -24,7 +24,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.tms._diverged import unless_diverged
+from experiments.diverged import unless_diverged
 from experiments.tms._many_features import BAND, X_LABEL, ManyFeatures
 from toymodels.claims import AtLeast, Claim, Within, control, judge
 from toymodels.config import from_json, settings, to_json

@@ -34,7 +34,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.tms._diverged import unless_diverged
+from experiments.diverged import unless_diverged
 from experiments.tms._jumps import (
     DROP,
     FEATURES,

@@ -33,7 +33,7 @@ from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.tms._diverged import unless_diverged
+from experiments.diverged import unless_diverged
 from experiments.tms._neurons import (
     features_of_neurons,
     neurons_of_features,
