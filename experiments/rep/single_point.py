@@ -15,8 +15,8 @@ The linear model gives a repeated point a direction of its own as well: the poin
 becomes a principal component of the data. So D_X in it is drawn, but is no control.
 
 Seen at the verdict seed: the two of nine data sets that keep five features are those
-whose point has more than half of its square in one feature; the point then shares that
-feature's corner.
+whose point has half of its square in one feature. That feature lies on the point's
+corner, with ‖W_i‖ = 0.76 long enough to be counted.
 
 One sample of a claim is one data set, of which the best of some restarts by training
 loss counts; nine of them, so that the interval of the median allows for one exception,
