@@ -13,9 +13,9 @@ K = 0, asked about the same points; K = 1 for the last; for the sum, which K = 0
 trivially, the linear model, and the features alone.
 
 One sample of a claim is one data set, of which the best of some restarts by training
-loss counts. R = 5 T/n, chosen on calibration seed 1: with 7 and 10 T/n, six to eight
-of eight points exceeded all others by D_X; with 3 T/n up to two
-features were left beside five points. Run time at laptop scale: 25 s on two idle cores.
+loss counts. R = 5 T/n, chosen on calibration seed 1: with 10 T/n six to eight of eight
+points exceeded all others by D_X, with 7 five to seven; with 3 up to two features were
+left beside five points. Run time at laptop scale: 25 s on two idle cores.
 
 Axis letters: `sets`, `kinds` values of K, n features.
 """
