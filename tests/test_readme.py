@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 README = Path(__file__).parent.parent / "README.md"
 
 
@@ -24,3 +26,16 @@ def test_every_file_that_the_readme_names_exists():
     root = README.parent
     for target in re.findall(r"\]\((?!http)([^)#]+)\)", README.read_text()):
         assert (root / target).exists(), target
+
+
+@pytest.mark.slow
+def test_the_page_on_memorisation_runs(capsys):
+    text = README.parent.joinpath("docs", "memorisation.md").read_text("utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    exec(compile("\n".join(blocks), "memorisation.md", "exec"), {})
+    shares, copies, rate, mahalanobis, random = capsys.readouterr().out.splitlines()
+    assert shares == "[0.4 0.4 0.4 0.4 0.4]"
+    assert copies == "[5 7 9]"
+    assert float(rate) == pytest.approx(0.01, abs=0.003)
+    assert mahalanobis.startswith("mahalanobis {'C': ")
+    assert random.startswith("random {'C': ")

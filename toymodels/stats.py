@@ -24,6 +24,8 @@ from jaxtyping import Float, Shaped
 
 # One value a seed: numbers or booleans.
 Samples = Shaped[np.ndarray, " seeds"] | Sequence[Any]
+# Of two kinds, of which there may be different numbers.
+OtherSamples = Shaped[np.ndarray, " others"] | Sequence[Any]
 
 # Below this many distinct resamples all of them are listed, above they are drawn.
 _ENUMERATED = 10_000
@@ -91,7 +93,7 @@ def bootstrap_band(
     return band
 
 
-def mann_whitney(greater: Samples, smaller: Samples) -> tuple[float, float]:
+def mann_whitney(greater: Samples, smaller: OtherSamples) -> tuple[float, float]:
     """Do values of the first kind exceed those of the second?
 
     Returns:

@@ -11,6 +11,7 @@ Figures:
     vector_paths(W, labels=…)                       W (snaps, 2, n): moves in training
     gram_panels(gram, titles=…, bias=…, norms=…, interference=…)    (panels, n, n)
     phase_diagram(x, y, maps, class_names=…, boundaries=…)   maps: title → classes
+    heat_maps(x, y, maps, label=…)                  title → (rows, columns) numbers
     dimensions_per_feature(x, dimensions)           D* against 1/(1−S), (seeds, levels)
     dimensionality_scatter(x, values, graphs=…)     D_i of every feature, (levels, n)
     curve_figure(curves, references=…, xlines=…)    curves with bands over seeds
@@ -31,8 +32,8 @@ Data to draw:
     Points(label, x, y)
     FeatureGraph(adjacency, title, level)
 Parts, on given axes or figures:
-    draw_vectors, draw_matrix, draw_norms, draw_phases, draw_graph, draw_curves,
-    draw_xlines, margin_labels, plain_log_ticks; new_figure, panels, set_title,
+    draw_vectors, draw_matrix, draw_norms, draw_phases, draw_heat_map, draw_graph,
+    draw_curves, draw_xlines, margin_labels, plain_log_ticks; new_figure, panels, set_title,
     set_caption, set_legend, set_color_bars, caption_line(seeds=…, loss=…, …)
 """
 
