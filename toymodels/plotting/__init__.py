@@ -33,8 +33,8 @@ Data to draw:
     FeatureGraph(adjacency, title, level)
 Parts, on given axes or figures:
     draw_vectors, draw_matrix, draw_norms, draw_phases, draw_heat_map, draw_graph,
-    draw_curves, draw_xlines, margin_labels, plain_log_ticks; new_figure, panels, set_title,
-    set_caption, set_legend, set_color_bars, caption_line(seeds=…, loss=…, …)
+    draw_curves, draw_xlines, margin_labels, plain_log_ticks; new_figure, panels,
+    set_title, set_caption, set_legend, set_color_bars, caption_line(seeds=…, loss=…, …)
 """
 
 from toymodels.plotting.animate import gif_bytes, training_gif
