@@ -114,6 +114,8 @@ class FiniteModels:
                 "n": f"{self.n:,}",
                 "S": self.sparsity,
                 "steps": f"{self.steps:,}",
+                "learning rate": f"{self.learning_rate:g}",
+                "weight decay": f"{self.weight_decay:g}",
                 "init": "xavier_2d",
                 **others,
             },

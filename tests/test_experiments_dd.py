@@ -29,6 +29,7 @@ from toymodels.geometry import feature_dimensionality
 from toymodels.result import Result
 from toymodels.theory import tgon_parameters
 
+SMALL_POLYGONS = points_on_polygons.PointsOnPolygons.preset("smoke")
 SMALL = FiniteModels(n=40, sparsity=0.9, scale="smoke")
 
 
@@ -155,6 +156,37 @@ def test_overtaking_begins_and_ends_below(first, expected):
     assert double_descent.overtakes(values, np.ones_like(values))[0] == expected
 
 
+def test_regimes_come_in_order_or_do_not():
+    points = np.array([5, 10, 50, 100, 500])
+    loss = np.array([[1.0, 1.0, 2.0, 1.0, 0.9]])
+    share = 2 / points * np.array([[1.0, 1.05, 0.5, 0.1, 0.1]])
+    features = np.array([[0.0, 0.0, 0.0, 4.0, 5.0]])
+    assert double_descent.in_order(points, loss, share, features, 2) == 1
+    assert double_descent.in_order(points, loss[:, ::-1], share, features, 2) == 1
+    early = np.array([[3.0, 1.0, 2.0, 1.0, 0.9]])
+    assert double_descent.in_order(points, early, share, features, 2) == 0
+    assert double_descent.in_order(points, loss, share, 0 * features, 2) == 0
+    assert np.isnan(double_descent.in_order(points, loss * np.nan, share, features, 2))
+
+
+def test_the_first_larger_value():
+    points, ones = np.array([3, 6, 9]), np.ones((2, 3))
+    first = np.array([[0.0, 2.0, 2.0], [0.0, 0.0, 0.0]])
+    found = double_descent.first_above(points, first, ones)
+    np.testing.assert_array_equal(found, [6.0, np.nan])
+
+
+def test_a_diverged_restart_is_never_the_best_and_always_a_miss():
+    result = polygon_result(polygon)
+    result.arrays["loss"] = np.where(result["loss"] == 0, np.nan, 0.1)
+    assert np.isfinite(
+        points_on_polygons.best_points(
+            result, dataclasses.replace(SMALL_POLYGONS, sets=5), 5
+        )
+    ).all()
+    assert points_on_polygons.misses(np.full((2, 5), np.nan))
+
+
 def test_five_features_are_counted_without_the_short_ones():
     W = np.concatenate([polygon(5), 1e-3 * polygon(30, turn=0.1)], axis=1)[None]
     assert infinite_data.kept_gap_error(W)[0] < 1e-6
@@ -182,36 +214,44 @@ def test_the_half_rise_of_a_logistic_curve_is_its_middle():
     # What happens before the last rise is of no account.
     early = np.where(x < 2, 1.0, y)
     np.testing.assert_allclose(half_rise(x, early[None]), np.log(7), atol=0.01)
-    assert half_rise(x, 1 - y[None])[0] == pytest.approx(np.log(100))
+    # A curve that falls has no rise, nor has one without a fall before it.
+    assert np.isnan(half_rise(x, 1 - y[None])[0])
 
 
 def collapse_result(power: float) -> Result:
     """Curves whose rise is at T = 3/(1 − S)^power."""
     settings = collapse.Collapse(
         sparsities=(0.8, 0.9, 0.95, 0.98),
-        occurrences=tuple(np.geomspace(0.01, 100, 60).tolist()),
-        dimensions=(2,),
+        points=tuple(np.geomspace(1, 10**6, 60).round().astype(int).tolist()),
+        dimensions=(2, 3),
         sets=5,
         scale="smoke",
     )
-    seen = np.array(settings.occurrences)
     noise = np.random.default_rng(0).normal(scale=0.02, size=(5, 1))
     curves = []
     for S in settings.sparsities:
-        distance = np.log(seen / (1 - S)) - np.log(3 / (1 - S) ** power) + noise
+        distance = np.log(settings.points) - np.log(3 / (1 - S) ** power) + noise
         curves.append(1 / (1 + np.exp(-4 * distance)))
     return Result(
-        arrays={"largest": np.array([curves])}, meta={"settings": to_json(settings)}
+        arrays={"largest": np.array([curves, curves])},
+        meta={"settings": to_json(settings)},
     )
 
 
-def test_curves_collapse_in_the_variable_that_they_depend_on():
-    claim, _ = collapse.claims(collapse_result(power=1.0))
-    assert claim.verdict == SUPPORTED
-    assert claim.measured == pytest.approx(np.log(0.2 / 0.02), abs=0.1)
-    assert "= 3" in claim.note
-    claim, _ = collapse.claims(collapse_result(power=0.0))
-    assert claim.verdict != SUPPORTED
+@pytest.mark.parametrize("power", [0.0, 1.0, 2.0])
+def test_curves_collapse_in_the_variable_that_they_depend_on(power):
+    claim, _, messier = collapse.claims(collapse_result(power))
+    assert claim.measured == pytest.approx(power, abs=0.05)
+    assert (claim.verdict == SUPPORTED) == (power == 1.0)
+    assert messier.verdict != SUPPORTED
+    if power == 1.0:
+        assert "= 3" in claim.note
+
+
+def test_curves_without_a_rise_do_not_collapse():
+    result = collapse_result(1.0)
+    result.arrays["largest"] = 1 - result["largest"]
+    assert SUPPORTED not in verdicts(collapse.claims(result)).values()
 
 
 def test_a_shift_of_the_rise_is_seen():

@@ -103,17 +103,14 @@ def half_rise(
     With few points some features are long by chance, so the first crossing is not it.
 
     Returns:
-        (sets,) the last x where a curve ends below the middle, NaN where it is not
-        finite.
+        (sets,) NaN for a curve that is not finite, that ends below its middle or is
+        never below it.
     """
     at = np.log(x)
     found = np.full(len(y), np.nan)
     for row, middle in enumerate((y.min(axis=1) + y.max(axis=1)) / 2):
         below = np.flatnonzero(y[row] < middle)
-        if not np.isfinite(middle):
-            continue
         if not below.size or below[-1] == len(x) - 1:
-            found[row] = at[-1] if below.size else at[0]
             continue
         ends = [below[-1], below[-1] + 1]
         found[row] = np.interp(middle, y[row, ends], at[ends])

@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Float
 
 import toymodels as tm
+from experiments.diverged import unless_diverged
 from experiments.finite_models import (
     FiniteModels,
     feature_count,
@@ -155,7 +156,7 @@ def sweep_arrays(
             "train_loss": run.final_loss()[best],
             "test_loss": fresh_loss(run, settings.fresh())[best],
             "largest": np.asarray(feature_dimensionality(W)).max(axis=-1),
-            "features": feature_count(W),
+            "features": unless_diverged(feature_count(W), W),
             "point_share": _median_share(W, data),
             "shuffled_share": _median_share(W[..., order], data),
             "W_norm": np.linalg.norm(W, axis=(-2, -1)),

@@ -11,8 +11,9 @@ raises. DD-9: the T at which features appear (half of the rise of the largest D_
 ln T) moves by at most a factor of 2 for ten times the weight decay. Control: a sparser
 distribution, for which it must move by more.
 
-The height of a bump is the largest loss at an intermediate T over the larger of both
-ends. One sample is one data set at every T. Run time at laptop scale: RUNTIME.
+The linear control of these curves is that of DD-3. The height of a bump is the largest
+loss at an intermediate T over the larger of both ends. One sample is one data set at
+every T. Run time at laptop scale: RUNTIME.
 
 Axis letters: `sets` data sets, `levels` of T, `decays` weight decays.
 """
@@ -27,6 +28,7 @@ from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.dd._grids import Grid, bump_height, half_rise, over_points
+from experiments.diverged import unless_diverged
 from experiments.finite_models import largest_share
 from toymodels.claims import AtMost, Claim, IsTrue, control, judge
 from toymodels.config import check_choice, check_range, from_json, settings, to_json
@@ -46,7 +48,7 @@ class DecayAndSteps(Grid):
         bump_d: d of DD-6; `d` is that of DD-9.
         decays: weight decays, rising.
         short: share of the steps in the shorter training of DD-6.
-        sparser: S of the control of DD-9.
+        sparser: S of the control of DD-9, which has one more, twice as large T.
     """
 
     points: tuple[int, ...] = (10, 20, 40, 80, 160, 320)
@@ -54,13 +56,18 @@ class DecayAndSteps(Grid):
     decays: tuple[float, ...] = (1e-2, 1e-1, 1.0)
     feature_decays: tuple[float, ...] = (1e-3, 1e-2, 1e-1)
     short: float = 0.2
-    sparser: float = 0.99
+    sparser: float = 0.98
 
     def __post_init__(self):
         super().__post_init__()
         check_range("short", self.short, low=0.0, high=1.0, open_low=True)
         check_range("decays", self.decays, low=0.0)
         check_range("feature_decays", self.feature_decays, low=0.0)
+
+    @property
+    def sparser_points(self) -> tuple[int, ...]:
+        """T of the control of DD-9."""
+        return (*self.points, 2 * self.points[-1])
 
     @classmethod
     def preset(cls, scale: str) -> Self:
@@ -85,7 +92,9 @@ def compute(settings: DecayAndSteps, train: Callable[[tm.TrainSpec], tm.Run]) ->
     bump = dataclasses.replace(settings, d=settings.bump_d)
     short = dataclasses.replace(bump, steps=max(1, round(bump.steps * settings.short)))
     first = settings.feature_decays[:1]
-    sparser = dataclasses.replace(settings, sparsity=settings.sparser)
+    sparser = dataclasses.replace(
+        settings, sparsity=settings.sparser, points=settings.sparser_points
+    )
     arrays = {}
     for name, one in (("long", bump), ("short", short)):
         arrays[f"fresh_{name}"], arrays[f"train_{name}"] = over_points(
@@ -131,7 +140,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
                 over_seeds(
                     f"S = {settings.sparser}, weight decay "
                     f"{settings.feature_decays[0]:g}",
-                    T,
+                    np.array(settings.sparser_points),
                     result["sparser"][0],
                 )
             ]
@@ -174,6 +183,7 @@ def claims(result: Result) -> list[Claim]:
     decayed = bump_height(result["fresh_long"][-1])
     T = np.array(settings.points)
     rise = half_rise(T, result["largest"][0])
+    more = np.array(settings.sparser_points)
     return [
         judge(
             id="DD-6.longer",
@@ -181,7 +191,9 @@ def claims(result: Result) -> list[Claim]:
             statement="longer training raises the bump",
             statistic="share of data sets",
             expected="raises it",
-            samples=bumps["fresh_long"] > bumps["fresh_short"],
+            samples=unless_diverged(
+                bumps["fresh_long"] > bumps["fresh_short"], *bumps.values()
+            ),
             test=most,
             controls=(
                 control(
@@ -198,7 +210,9 @@ def claims(result: Result) -> list[Claim]:
             statement="a hundred times the weight decay lowers the bump",
             statistic="share of data sets",
             expected="removes it",
-            samples=bumps["fresh_long"] > decayed,
+            samples=unless_diverged(
+                bumps["fresh_long"] > decayed, bumps["fresh_long"], decayed
+            ),
             test=most,
             controls=(
                 control(
@@ -221,7 +235,7 @@ def claims(result: Result) -> list[Claim]:
             controls=(
                 control(
                     f"S = {settings.sparser} instead of {settings.sparsity}",
-                    np.abs(half_rise(T, result["sparser"][0]) - rise),
+                    np.abs(half_rise(more, result["sparser"][0]) - rise),
                     near,
                 ),
             ),

