@@ -99,8 +99,9 @@ class FiniteModels:
         )
 
     def fresh_loss(self, run: tm.Run) -> Float[np.ndarray, " runs"]:
-        """Loss of every run on 4,096 points that training never saw."""
-        return fresh_loss(run, self.fresh(), points=4096)
+        """Loss of every run on 4,096 points that training never saw, the same ones."""
+        spec = dataclasses.replace(run.spec, features=self.fresh(), batch=1024)
+        return dataclasses.replace(run, spec=spec).final_loss(4096)
 
     def caption(self, **others: Any) -> str:
         """What a reader needs to make a figure again."""
@@ -152,17 +153,3 @@ def feature_count(W: Float[np.ndarray, "*runs d n"]) -> Int[np.ndarray, "*runs"]
 def largest_share(run: tm.Run) -> Float[np.ndarray, " runs"]:
     """The largest D_i of each model."""
     return np.asarray(feature_dimensionality(run.params["W"])).max(axis=-1)
-
-
-def fresh_loss(
-    run: tm.Run, features: tm.FeatureDistribution, *, points: int = 16_384
-) -> Float[np.ndarray, " runs"]:
-    """Loss on points that training never saw, the same ones for all runs.
-
-    Args:
-        run: the whole ensemble.
-        features: the distribution of the points, without members.
-        points: rounded up to a multiple of 1,024.
-    """
-    spec = dataclasses.replace(run.spec, features=features, batch=1024)
-    return dataclasses.replace(run, spec=spec).final_loss(points)

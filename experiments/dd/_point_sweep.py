@@ -20,7 +20,6 @@ from experiments.diverged import unless_diverged
 from experiments.finite_models import (
     FiniteModels,
     feature_count,
-    fresh_loss,
     hidden_points,
     point_dimensionality,
 )
@@ -154,7 +153,7 @@ def sweep_arrays(
         W, b = run.params["W"][best], run.params["b"][best]
         found = {
             "train_loss": run.final_loss()[best],
-            "test_loss": fresh_loss(run, settings.fresh())[best],
+            "test_loss": settings.fresh_loss(run)[best],
             "largest": np.asarray(feature_dimensionality(W)).max(axis=-1),
             "features": unless_diverged(feature_count(W), W),
             "point_share": _median_share(W, data),

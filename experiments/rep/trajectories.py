@@ -1,4 +1,4 @@
-"""REP-5 and REP-6: points that are memorised and then lost; a model that forgets.
+"""REP-5 and REP-6: points that are memorised and then lost; loss on fresh points.
 
 Figures: the D_X of repeated points while models train, with those that were memorised
 for a while only, after Jermyn's comment on Henighan et al. 2023 ("near misses"); and
@@ -12,10 +12,11 @@ no share, and none is asked for beyond what chance gives: claim, 2 % of the mode
 few copies (1 < R < 3 T/n) lose the point. Control: an ordinary point of the same
 models. The movie's claim: the lowest loss on fresh points at any snapshot is at least
 0.1 % below that of the untrained weights and below that at the end. Control: the linear
-model. Thresholds and T were frozen on calibration seed 1. On it, at n = 200, T = 120
-showed both: at T = 80 the loss only rose, from T = 200 on it only fell. No point went
-from D_X > 0.2 to less there after the first steps, so the source's "memorise, then
-drop" is not claimed.
+model. The source shows a movie and states no number. Thresholds and T were frozen on
+calibration seed 1. On it, at n = 200, T = 120 showed both: at T = 80 the loss only
+rose, from T = 200 on it only fell. No point went from D_X > 0.2 to less there after
+the first steps, so the source's "memorise, then drop" is not claimed; nor is it
+"generalise, then forget", which a dip of this size does not show.
 
 Changed after the first run of the verdict seed: T = 120 instead of 80, and the dip
 instead of the rise alone. At T = 80 the loss rose 1.6-fold, but from untrained weights
@@ -40,7 +41,6 @@ import toymodels as tm
 from experiments.diverged import unless_diverged
 from experiments.finite_models import (
     feature_count,
-    fresh_loss,
     hidden_points,
     point_dimensionality,
 )
@@ -154,7 +154,7 @@ def _movie(settings: Trajectories, run: tm.Run) -> dict[str, np.ndarray]:
     for snap in range(len(W)):
         params = {k: v[snap] for k, v in run.snapshots.params.items()}
         at = dataclasses.replace(run, params=params)
-        losses["fresh"].append(fresh_loss(at, settings.fresh(), points=4096))
+        losses["fresh"].append(settings.fresh_loss(at))
         losses["train"].append(at.final_loss())
     fresh, trained = (np.stack(losses[name]) for name in ("fresh", "train"))
     drawn = int(np.nan_to_num(dip(fresh)).argmax())
@@ -252,7 +252,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
             caption=f"{len(leads_first)} that were farthest ahead · {caption}",
         )
     figures["movie"] = _gif(result)
-    figures["forgetting"] = _forgetting(result)
+    figures["fresh_loss"] = _losses(result)
     return figures
 
 
@@ -278,7 +278,7 @@ def _gif(result: Result) -> bytes:
     )
 
 
-def _forgetting(result: Result) -> Figure:
+def _losses(result: Result) -> Figure:
     """Losses over the training of the movie's models, and of the linear ones."""
     settings = from_json(result.meta["settings"])
     step, fresh = result["step"], result["movie/fresh"]
@@ -298,8 +298,8 @@ def _forgetting(result: Result) -> Figure:
         ],
         xlabel="step",
         ylabel="loss",
-        title=f"Generalise, then forget, at T = {settings.movie_points}: loss on "
-        f"fresh points {start:.3f}, {lowest:.3f}, {end:.3f}",
+        title=f"T = {settings.movie_points}: loss on fresh points {start:.3f} at "
+        f"first, {lowest:.3f} at the lowest, {end:.3f} at the end",
         caption=f"{settings.caption(T=settings.movie_points)} · median over "
         f"{settings.sets} data sets, band from lowest to highest",
     )
@@ -311,7 +311,7 @@ def after_warmup(settings: Trajectories, step: np.ndarray) -> np.ndarray:
 
 
 def claims(result: Result) -> list[Claim]:
-    """Some points are memorised for a while; the movie's models forget."""
+    """Some points are memorised for a while; the loss on fresh points dips."""
     settings = from_json(result.meta["settings"])
     after, few = after_warmup(settings, result["step"]), settings.few
 
@@ -337,9 +337,10 @@ def claims(result: Result) -> list[Claim]:
             **common,
         ),
         judge(
-            id="REP-6.forget",
+            id="REP-6.dip",
             experiment="REP-6",
-            statement="at an intermediate T a model generalises and then forgets",
+            statement="at an intermediate T the loss on fresh points dips and rises "
+            "again by ≥ 0.1 %",
             statistic="lower of first and last loss on fresh points, over the lowest",
             expected="above 1",
             samples=dip(result["movie/fresh"]),
