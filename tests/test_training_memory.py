@@ -112,3 +112,15 @@ def test_what_is_advised_for_a_full_dataset_is_not_a_batch():
     runs = int(str(caught.value).split("try ")[1].split()[0])
     fewer = tm.TrainSpec(model=spec.model, features=data, batch=500, seeds=runs)
     check_memory(fewer, available=10**9)
+
+
+def test_a_whole_set_that_does_not_fit_asks_for_fewer_runs():
+    data = tm.sample_dataset(
+        tm.IndependentFeatures(n=300, probability=0.01), points=400, seed=0
+    )
+    spec = tm.TrainSpec(
+        model=tm.Autoencoder(n=300, d=2), features=data, batch=400, seeds=5000
+    )
+    # A smaller batch would not be the whole set.
+    with pytest.raises(tm.SettingsError, match=r"try \d+ runs"):
+        check_memory(spec, available=estimate_bytes(spec) - 1)

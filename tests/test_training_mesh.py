@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import toymodels as tm
-from toymodels.training import blocks, check_memory, run_chunks, runs_mesh
+from toymodels.training import batch_loss, blocks, check_memory, run_chunks, runs_mesh
 from toymodels.training.mesh import place
 from toymodels.training.state import advance, init, inputs_of, plan_of
 
@@ -52,6 +52,33 @@ def test_two_devices_give_the_bits_of_one(layout, generator):
     np.testing.assert_array_equal(spread.history.loss, alone.history.loss)
     for name, value in alone.snapshots.params.items():
         np.testing.assert_array_equal(spread.snapshots.params[name], value)
+
+
+def finite_spec(**changes):
+    """A set of points with two numbers of copies, all of it in every step."""
+    data = tm.sample_dataset(
+        tm.IndependentFeatures(n=5, probability=0.4), points=12, seed=0
+    )
+    return spec_of(
+        4, 2, features=data.repeated([1, 4], point=2), batch=data.points, **changes
+    )
+
+
+@pytest.mark.parametrize("kept", [0, 2**23])
+def test_a_finite_set_is_spread_as_well(monkeypatch, kept):
+    monkeypatch.setattr(batch_loss, "KEPT_NUMBERS", kept)
+    jax.clear_caches()
+    spec = finite_spec()
+    alone, spread = tm.train(spec), tm.train(spec, mesh=runs_mesh())
+    np.testing.assert_allclose(
+        spread.params["W"], alone.params["W"], rtol=1e-5, atol=1e-6
+    )
+    first, second = alone.by_seed(alone.params["W"])[:, :2].swapaxes(0, 1)
+    assert np.abs(first - second).max() > 1e-3  # copies count
+    half = next(run_chunks(spec, chunk=15, mesh=runs_mesh()))
+    *_, last = run_chunks(spec, half.state, mesh=runs_mesh())
+    np.testing.assert_array_equal(last.state.params["W"], spread.params["W"])
+    jax.clear_caches()
 
 
 @pytest.mark.parametrize("layout", LAYOUTS.values(), ids=LAYOUTS)
