@@ -44,7 +44,7 @@ from toymodels.plotting import Curve, curve_figure, over_seeds, vector_panels
 from toymodels.result import Result
 
 IDS = ("REP-2", "REP-3")
-TITLE = "Repeated points take the places of features"
+TITLE = "Repeated points among the features of the plane"
 
 CORNERS = 5
 
@@ -164,8 +164,8 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
         groups=(np.arange(vectors.shape[-1]) >= drawn).astype(int),
         group_names=("features $W_i$", "repeated\npoints, $h = Wx$"),
         columns=3,
-        title=f"{TITLE}: K = {K[-1]} leave {np.nanmedian(features[:, -1]):g} of "
-        f"{np.nanmedian(features[:, 0]):g} features",
+        title=f"{TITLE}: {np.nanmedian(features[:, 0]):g} features at K = {K[0]}, "
+        f"{np.nanmedian(features[:, -1]):g} at K = {K[-1]}",
         caption=f"first data set, the {drawn} longest features · {caption}",
     )
     counts = curve_figure(
@@ -215,12 +215,17 @@ def claims(result: Result) -> list[Claim]:
     def typical(found: np.ndarray) -> np.ndarray:
         return found[:, more].mean(axis=1)
 
-    common = {"source": SOURCE, "scale": settings.scale}
+    common = {
+        "source": SOURCE,
+        "scale": settings.scale,
+        "note": "R = 5 T/n was chosen on calibration as the value at which five points "
+        "are embedded; 7 and 10 T/n gave five to eight",
+    }
     return [
         judge(
             id="REP-2.points",
             experiment="REP-2",
-            statement="up to four repeated points are all embedded",
+            statement="up to four repeated points are embedded, give or take one",
             statistic="|embedded points − K|, at the worst K ≤ 4",
             expected=0.0,
             samples=off(embedded, K, less),
