@@ -8,20 +8,22 @@ D_i > 0.2, and the D_X of the point, over R; and its D_X in more than two dimens
 Source: n = 10,000, S = 0.999, T = 30,000, d = 2, R = 5. Claims, with thresholds fixed
 before the runs and sizes frozen on calibration seed 1, for R ≥ 3 T/n: the
 point is in the first 0.1 % by D_X (of T ≤ 1,000, the very first), in the plane and in
-all other d; and in the plane exactly one feature with D_i > 0.2 fewer remains than of
-the same data set at R = 1. Controls: R = 1; a different point of the same models; for
-the count, R = 2, where the source sees no change, and the linear model.
+all other d; and in the plane, in at least 80 % of the data sets, at every such R
+exactly one feature with D_i > 0.2 fewer remains than of the same data set at R = 1.
+Controls: R = 1; a different point of the same models; for the count, R = 2, where the
+source sees no change, and the linear model.
 The linear model gives a repeated point a direction of its own as well: the point
 becomes a principal component of the data. So D_X in it is drawn, but is no control.
 
 Seen at the verdict seed: the two of nine data sets that keep five features are those
 whose point has half of its square in one feature. That feature lies on the point's
-corner, with ‖W_i‖ = 0.76 long enough to be counted.
+corner, with ‖W_i‖ = 0.76 long enough to be counted. The count was the median of a
+mean over R then, to which 0 and 2 features lost were one.
 
-One sample of a claim is one data set, of which the best of some restarts by training
-loss counts; nine of them, so that the interval of the median allows for one exception,
-as "in four of five" does. Restarts differ by 0.5 % in their loss. Run
-time at laptop scale: 45 s on two idle cores; REP-5 reads the same runs.
+One sample of a claim is one data set, of which in the plane the best of some restarts
+by training loss counts; every model of more dimensions has one. Restarts differ by
+0.5 % in their loss. Run time at laptop scale: 45 s on two idle cores; REP-5 reads the
+same runs.
 
 Axis letters: `sets`, `copies` values of R, `d` hidden dimensions, n features.
 """
@@ -47,19 +49,21 @@ from experiments.rep._repeated import (
     point_loss,
     points_above,
 )
-from toymodels.claims import AtMost, Claim, Within, control, judge
+from toymodels.claims import AtMost, Claim, IsTrue, control, judge
 from toymodels.config import from_json, settings, to_json
 from toymodels.plotting import (
     Curve,
     curve_figure,
+    draw_xlines,
     over_seeds,
     plain_log_ticks,
+    small_multiples,
     vector_panels,
 )
 from toymodels.result import Result
 
 ID = "REP-1"
-TITLE = "A repeated point takes the place of a feature"
+TITLE = "A repeated point among the features of the plane"
 
 
 @settings
@@ -174,7 +178,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
         groups=np.arange(vectors) // (vectors - 1),
         group_names=("features $W_i$", "the repeated\npoint, $h = Wx$"),
         columns=len(drawn),
-        title=f"{TITLE}: of {features:g} features {left:g} remain at R = {copies[-1]}",
+        title=f"{TITLE}: {features:g} features at R = 1, {left:g} at R = {copies[-1]}",
         caption=f"first data set, the {vectors - 1} longest features · {caption}",
     )
     threshold = {"3 T/n": 3 * settings.per_feature}
@@ -194,34 +198,67 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
         title=f"{TITLE}: {features:g} features at R = 1, {left:g} at R = {copies[-1]}",
         **over_copies,
     )
-    first = first_memorised(copies, result["above"], settings.points)
-    shares = curve_figure(
-        [
-            over_seeds("the repeated point", copies, result["D_point"]),
-            over_seeds("the highest of all others", copies, result["D_most"]),
-            Curve(
-                "the repeated point in the linear model",
-                copies,
-                np.nanmedian(result["linear/D_point"], axis=0),
-                dashed=True,
-            ),
-        ],
-        ylabel="data-point dimensionality $D_X$",
-        yscale="log",
-        xlines=threshold,
-        title=f"A repeated point stands out from R = {np.nanmedian(first):g} on",
-        **over_copies,
+    plain_log_ticks(counts.axes[0].xaxis)
+    return {
+        "vectors": panels,
+        "features": counts,
+        "dimensionality": _dimensionality(result, caption),
+    }
+
+
+def _dimensionality(result: Result, caption: str) -> Figure:
+    """D_X of the point and of the others over R, a panel for each d."""
+    settings = from_json(result.meta["settings"])
+    names = ("the repeated point", "the highest of all others")
+    panels = {}
+    for d, copies, prefix in (
+        (settings.d, result["copies"], ""),
+        *(
+            (d, np.array(settings.dimension_copies), f"d{d}/")
+            for d in settings.dimensions
+        ),
+    ):
+        panels[f"d = {d}"] = [
+            over_seeds(name, copies, result[prefix + of])
+            for name, of in zip(names, ("D_point", "D_most"), strict=True)
+        ]
+    panels[f"d = {settings.d}"].append(
+        Curve(
+            "the repeated point in the linear model",
+            result["copies"],
+            np.nanmedian(result["linear/D_point"], axis=0),
+            dashed=True,
+        )
     )
-    for figure in (counts, shares):
-        plain_log_ticks(figure.axes[0].xaxis)
-    return {"vectors": panels, "features": counts, "dimensionality": shares}
+    first = first_memorised(result["copies"], result["above"], settings.points)
+    middle = np.median(np.nan_to_num(first, nan=np.inf))
+    figure = small_multiples(
+        panels,
+        xlabel="R, copies of the point",
+        ylabel="$D_X$ of data points",
+        xscale="log",
+        yscale="log",
+        columns=2,
+        title="A repeated point in the plane "
+        + (
+            f"is first by $D_X$ from R = {middle:g} on"
+            if np.isfinite(middle)
+            else f"does not stay first by $D_X$ up to R = {settings.copies[-1]}"
+        ),
+        caption=f"{caption}, one at d > {settings.d} · vertical line: R = 3 T/n · "
+        "median over data sets, band from lowest to highest",
+    )
+    for axes in figure.axes[: len(panels)]:
+        draw_xlines(axes, {"": 3 * settings.per_feature})
+        plain_log_ticks(axes.xaxis)
+    return figure
 
 
 def claims(result: Result) -> list[Claim]:
     """The point is first by D_X, in every d; in the plane one feature is gone."""
     settings = from_json(result.meta["settings"])
     many = settings.many()
-    top, one = AtMost(TOP), Within(0.75, 1.25)
+    top, one = AtMost(TOP), IsTrue(0.8)
     others = settings.points - 1
 
     def share(name: str, chosen: np.ndarray) -> np.ndarray:
@@ -249,25 +286,29 @@ def claims(result: Result) -> list[Claim]:
         judge(
             id="REP-1.feature",
             statement="it takes the place of exactly one feature",
-            statistic="features with D_i > 0.2 at R = 1 minus those at R ≥ 3 T/n",
-            expected=1.0,
-            samples=lost(features[:, 0], features[:, many]),
+            statistic="share of data sets with exactly one feature of D_i > 0.2 fewer "
+            "than at R = 1, at every R ≥ 3 T/n",
+            expected="in four of five data sets",
+            samples=one_lost(features[:, 0], features[:, many]),
             test=one,
+            tolerance="in ≥ 80 % of data sets",
             controls=(
                 control(
                     f"R = {settings.copies[1]}",
-                    lost(features[:, 0], features[:, 1:2]),
+                    one_lost(features[:, 0], features[:, 1:2]),
                     one,
                 ),
                 control(
                     "linear model",
-                    lost(
+                    one_lost(
                         result["linear/features"][:, 0],
                         result["linear/features"][:, many],
                     ),
                     one,
                 ),
             ),
+            note="after seed 0 had been seen: a share of data sets, at the worst R, "
+            "instead of the median of a mean over R, to which 0 and 2 lost were one",
             **common,
         ),
         *(
@@ -292,11 +333,12 @@ def claims(result: Result) -> list[Claim]:
     ]
 
 
-def lost(
+def one_lost(
     before: Float[np.ndarray, " sets"], after: Float[np.ndarray, "sets copies"]
 ) -> Float[np.ndarray, " sets"]:
-    """Features that are gone, the mean over R."""
-    return (before[:, None] - after).mean(axis=1)
+    """1 where exactly one feature is gone at every R, else 0; NaN if diverged."""
+    gone = before[:, None] - after
+    return np.where(np.isfinite(gone).all(axis=1), (gone == 1).all(axis=1), np.nan)
 
 
 def first_memorised(
