@@ -145,6 +145,19 @@ def test_two_lost_features_are_not_one():
     assert found["REP-1.feature"] == NOT_SUPPORTED
 
 
+def test_none_and_two_lost_features_are_not_one_on_average():
+    after = np.array([[4.0, 4.0], [5.0, 3.0], [4.0, np.nan], [4.0, 5.0]])
+    found = single_point.one_lost(np.full(4, 5.0), after)
+    np.testing.assert_array_equal(found, [1, 0, np.nan, 0])
+
+
+def test_two_data_sets_of_nine_that_keep_their_features_decide_nothing():
+    features = single_result()["features"].copy()
+    features[:2] = 5.0
+    found = verdicts(single_point.claims(single_result(features=features)))
+    assert found["REP-1.feature"] == INCONCLUSIVE
+
+
 def test_the_first_number_of_copies_that_is_enough_from_there_on():
     above = np.array([[9, 0, 4, 0, 0], [0] * 5, [3] * 5, [5, 5, 5, 5, 0]])
     np.testing.assert_array_equal(
@@ -243,6 +256,33 @@ def test_a_data_set_without_a_threshold_is_far_off():
     np.testing.assert_array_equal(
         found == threshold.NO_THRESHOLD, np.arange(len(grid)) < 2
     )
+
+
+def test_two_data_sets_without_a_threshold_do_not_agree():
+    none = threshold.NO_CONSTANT
+    one = np.array([none, none, 0.4, np.nan, 0.4])
+    other = np.array([none, 0.4, none, none, 0.8])
+    np.testing.assert_allclose(
+        threshold.factor(one, other), [*[threshold.NO_THRESHOLD] * 3, np.nan, 2.0]
+    )
+
+
+@pytest.mark.parametrize("columns", [2, 3, 5])
+def test_no_value_of_a_displaced_row_stays(columns):
+    values = np.arange(20.0 * columns).reshape(20, columns)
+    found = threshold.displaced(values, np.random.default_rng(0))
+    assert (found != values).all()
+    np.testing.assert_array_equal(np.sort(found, axis=1), values)
+
+
+def test_the_control_of_low_ratios_depends_on_the_data():
+    judged = {
+        claim.id: claim for claim in threshold.claims(threshold_result(0.4, 0.55, 0.5))
+    }
+    (control,) = judged["REP-4.low"].controls
+    assert control.interval is not None
+    assert control.measured is not None and abs(control.measured) > 0.05
+    assert control.interval[1] > control.interval[0]
 
 
 def test_a_diverged_run_leaves_its_data_set_without_a_constant():

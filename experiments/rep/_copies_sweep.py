@@ -56,13 +56,7 @@ class CopiesSweep(RepeatedPoints):
 
     def members(self, copies: tuple[int, ...]) -> tm.FiniteDataset:
         """Every data set with its first point in R copies, for each R."""
-        return tm.stack_datasets(
-            [
-                data.repeated(R)
-                for data in (self.dataset(self.points, k) for k in range(self.sets))
-                for R in copies
-            ]
-        )
+        return self.first_in_copies(self.points, copies)
 
     def sweep_spec(self) -> tm.TrainSpec:
         """The ensemble that all of them read."""

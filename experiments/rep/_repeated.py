@@ -18,6 +18,7 @@ Axis letters: `sets` data sets, `copies` values of R, n features, d hidden dimen
 T points.
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -69,6 +70,16 @@ class RepeatedPoints(FiniteModels):
     def model(self, d: int) -> tm.Autoencoder:
         """M1 with d hidden dimensions."""
         return tm.Autoencoder(n=self.n, d=d, init_name="xavier_2d")
+
+    def first_in_copies(self, points: int, copies: Sequence[int]) -> tm.FiniteDataset:
+        """Every data set of T points with its first one in R copies, for each R."""
+        return tm.stack_datasets(
+            [
+                data.repeated(R)
+                for data in (self.dataset(points, k) for k in range(self.sets))
+                for R in copies
+            ]
+        )
 
     def linear_spec(self, data: tm.FiniteDataset) -> tm.TrainSpec:
         """The linear control; it has no local optima, so one start is enough."""

@@ -10,19 +10,21 @@ constant c at which half of the points are memorised is in [0.2, 0.8], within a 
 of two of 0.4, for both S; those of the two S differ by at most a factor of two; and
 from the highest to the lowest T/n c rises by 0.4 doublings or more. Controls: R and T
 permuted among the models of each data set, which then has no threshold; for the last,
-two data sets at the same T/n.
+the values of T/n permuted within each data set, so that none keeps its own.
 
 One sample of a claim is one data set of each T. Memorised: in the first 0.1 % by D_X;
 of T ≤ 1,000 points the very first. A data set in which R n/T ranks memorised and other
 models hardly better than chance (area under the ROC curve below 0.75) has no threshold:
-its c counts as 20 times off.
+its c counts as 20 times off, also from another that has none.
 
 Laptop, chosen on seed 1: 1,500 steps with 1e-2 gave about the c of 2,500 with 5e-3 on
 another grid of R; 10,000 with 5e-3 did not lower it (n = 100). R n/T from 0.25, where
 nothing was memorised, to 1.5; T/n up to 16, because T = 6,400 would take as long as all
 the rest. There, at n = 100, half were memorised near c = 1.3 at T/n = 2, 0.7 at 16 and
 0.5 at 32. The last claim was a median of ratios then, whose control did not fail; the
-mean of doublings was not tried on seed 1.
+mean of doublings was not tried on seed 1. Changed after the verdict seed had been seen:
+the control of the last claim, whose mean was 0 by construction, and two data sets
+without a threshold, which had counted as equal.
 Run time: 40 s on two idle cores.
 
 Axis letters: `sets` data sets, `rows` values of R n/T, `columns` values of T/n.
@@ -64,6 +66,7 @@ TITLE = "Copies needed to memorise a point"
 EXPECTED, FACTOR = 0.4, 2.0
 # Below this area under the ROC curve there is no threshold, which is so far off.
 CHANCE, NO_THRESHOLD = 0.75, 20.0
+NO_CONSTANT = NO_THRESHOLD * EXPECTED
 
 
 @settings
@@ -124,14 +127,8 @@ class Threshold(RepeatedPoints):
 
     def members(self, ratio: float) -> tm.FiniteDataset:
         """Every data set of T points with its first one in R copies, for each R."""
-        points = round(ratio * self.n)
-        return tm.stack_datasets(
-            [
-                data.repeated(round(multiple * ratio))
-                for data in (self.dataset(points, k) for k in range(self.sets))
-                for multiple in self.multiples
-            ]
-        )
+        copies = [round(multiple * ratio) for multiple in self.multiples]
+        return self.first_in_copies(round(ratio * self.n), copies)
 
 
 def compute(settings: Threshold, train: Callable[[tm.TrainSpec], tm.Run]) -> Result:
@@ -223,6 +220,7 @@ def claims(result: Result) -> list[Claim]:
     each = np.log2(
         np.concatenate([constants_by_ratio(settings, grid) for grid in grids])
     )
+    mislaid = displaced(each, rng)
     return [
         *(
             judge(
@@ -250,6 +248,8 @@ def claims(result: Result) -> list[Claim]:
             samples=factor(*c),
             test=near,
             controls=(control(f"{name} at one S", factor(without[0], c[1]), near),),
+            note="after seed 0 had been seen: two data sets without a threshold do not "
+            "count as equal",
             **common,
         ),
         judge(
@@ -263,12 +263,14 @@ def claims(result: Result) -> list[Claim]:
             aggregate="mean",
             controls=(
                 control(
-                    "two data sets at the same T/n",
-                    each[:, -1] - np.roll(each[:, -1], 1),
+                    "T/n permuted in each data set",
+                    mislaid[:, 0] - mislaid[:, -1],
                     falls,
                     aggregate="mean",
                 ),
             ),
+            note="statistic changed on calibration from a median ratio to mean "
+            "doublings; control changed after seed 0 had been seen",
             **common,
         ),
     ]
@@ -279,14 +281,14 @@ def constants(
 ) -> Float[np.ndarray, " sets"]:
     """The c of each data set: half of the points in R = c T/n copies are memorised.
 
-    `NO_THRESHOLD` times 0.4 where R n/T does not tell which are.
+    `NO_CONSTANT` where R n/T does not tell which are.
     """
     _, rows, columns = memorised.shape
     x = np.repeat(np.log(settings.multiples), columns)
     cells = memorised.reshape(-1, rows * columns)
     found = np.exp(half_points(x, np.nan_to_num(cells) > 0.5)[0])
     told = np.array([ranking(x, one > 0.5) >= CHANCE for one in cells])
-    found = np.where(told, found, NO_THRESHOLD * EXPECTED)
+    found = np.where(told, found, NO_CONSTANT)
     return unless_diverged(found, cells)
 
 
@@ -306,5 +308,16 @@ def constants_by_ratio(
 def factor(
     one: Float[np.ndarray, " sets"], other: Float[np.ndarray, " sets"] | float
 ) -> Float[np.ndarray, " sets"]:
-    """The larger of one/other and other/one, ≥ 1."""
-    return np.exp(np.abs(np.log(one / other)))
+    """The larger of one/other and other/one; `NO_THRESHOLD` if one has none."""
+    found = np.exp(np.abs(np.log(one / other)))
+    without = (one == NO_CONSTANT) | (other == NO_CONSTANT)
+    return np.where(without & np.isfinite(found), NO_THRESHOLD, found)
+
+
+def displaced(
+    values: Float[np.ndarray, "sets columns"], rng: np.random.Generator
+) -> Float[np.ndarray, "sets columns"]:
+    """Every row moved round by 1 to columns − 1 places, so that no value stays."""
+    sets, columns = values.shape
+    by = rng.integers(1, columns, (sets, 1))
+    return np.take_along_axis(values, (np.arange(columns) + by) % columns, axis=1)
