@@ -18,7 +18,7 @@ within a factor of 3 of the median. Controls: for the identity, the dimensionali
 keeps to the point's own direction, D_X; for the outliers, an untrained network; for the
 others, the share of each point in one random direction instead of its best one.
 
-One sample is one seed. Run time at laptop scale: RUNTIME.
+One sample is one seed. Run time at laptop scale: 9 s on two cores.
 
 Axis letters: `seeds`, `neurons` of the hidden layer, `points`.
 """

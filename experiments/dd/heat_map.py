@@ -9,7 +9,7 @@ training loss of the same models, which rises. (The linear model is that of DD-3
 Calibration on seed 1 gave 1 [0.75, 1] over four rows; d = 5 was added before seed 0.
 
 One sample of a claim is one data set at every T and d. n = 200 and the steps are what a
-laptop affords. Run time at laptop scale: RUNTIME.
+laptop affords. Run time at laptop scale: 70 s on two cores.
 
 Axis letters: `dims` values of d, `sets` data sets, `levels` of T.
 """

