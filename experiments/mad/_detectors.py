@@ -19,6 +19,7 @@ from toymodels.anomaly import (
     make_detector,
     roc_curve,
 )
+from toymodels.stats import rank_correlation
 
 # They look at activations, and were fitted on trusted samples alone.
 TRUSTED = (
@@ -37,6 +38,7 @@ BLIND = (*TRUSTED, *UNTRUSTED, *MODEL)
 """Without the true dictionary and without labels, and not by resampling: fast ones."""
 
 SCRUBBING = CausalScrubbing()
+SOLVED, SOLVED_TPR = 0.95, 0.8
 
 PLAIN = {
     "norm": "length of h",
@@ -104,6 +106,20 @@ def median_of(values: Float[np.ndarray, " runs"]) -> float:
     """Median of the finite ones; NaN if there is none."""
     finite = values[np.isfinite(values)]
     return float(np.median(finite)) if finite.size else np.nan
+
+
+def solved(auroc: np.ndarray, tpr: np.ndarray) -> np.ndarray:
+    """How far inside *solved*: AUROC ≥ 0.95, and TPR ≥ 0.8 at 1 % false positives."""
+    return np.minimum(auroc - SOLVED, tpr - SOLVED_TPR)
+
+
+def rank_over_rows(
+    x: Float[np.ndarray, "rows runs"] | Float[np.ndarray, "rows 1"],
+    y: Float[np.ndarray, "rows runs"],
+) -> Float[np.ndarray, " runs"]:
+    """Rank correlation over the rows, for every model."""
+    pairs = zip(np.broadcast_to(x, y.shape).T, y.T, strict=True)
+    return np.array([rank_correlation(*pair) for pair in pairs])
 
 
 def details(

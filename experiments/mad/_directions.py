@@ -23,6 +23,7 @@ from toymodels.anomaly import (
     score_each,
 )
 from toymodels.anomaly.probe import fit_logistic
+from toymodels.anomaly.world import dictionary_of
 
 
 def observed(worlds: World, x: Float[np.ndarray, "runs n samples"]) -> Observations:
@@ -52,7 +53,7 @@ def flagged_directions(
 
     Args:
         worlds: with a runs axis.
-        detectors: that need neither labels nor the true dictionary.
+        detectors: that need no labels.
         key: random key; consumed.
         samples: trusted ones, and as many untrusted ones.
         share: of the point among the untrusted samples.
@@ -66,9 +67,12 @@ def flagged_directions(
         observed(worlds, draw_reference(kind, worlds, one))
         for kind, one in zip(kinds, (known, found), strict=True)
     )
+    point = observed(worlds, np.asarray(worlds.point)[:, :, None]).h
+    dictionary = jnp.concatenate([dictionary_of(worlds.params), point], axis=-1)
     context = Context(
         model=worlds.model,
         params=worlds.params,
+        dictionary=dictionary,
         untrusted=untrusted,
         key=jax.random.split(own, worlds.runs),
     )

@@ -24,6 +24,7 @@ GROUPS = {
 }
 _ORDER = list(dict.fromkeys(GROUPS.values()))
 LOWEST = "sees nothing of use"
+TWIN = "same model, never shown the point"
 
 MEANING = {
     "C": "an unusual combination (C)",
@@ -96,7 +97,7 @@ def summary_figure(
         },
         groups=first_rows(groups),
         hollow=over_seeds(result["twin"])[0][order][:, kept],
-        hollow_name="same model, never shown the point",
+        hollow_name=TWIN,
         references={"inverted ← 0.5 chance": 0.5, "solved": 0.95},
         xlabel=xlabel,
         score_label=f"score above that of {columns[-1]}",
@@ -114,6 +115,7 @@ def dots_figure(
     caption: str,
     xlabel: str,
     references: Mapping[str, float] | None = None,
+    twin: Float[np.ndarray, "detectors columns runs"] | None = None,
 ) -> Figure:
     """Medians and intervals of every detector, grouped as in the summary.
 
@@ -125,6 +127,8 @@ def dots_figure(
         caption: below it.
         xlabel: of the dots.
         references: vertical lines; chance and solved when None.
+        twin: the same values for models never shown the point, as hollow marks; NaN is
+            not drawn.
     """
     middle = over_seeds(values)
     sees, bounds = ([str(one) for one in result[key]] for key in ("sees", "bounds"))
@@ -135,6 +139,8 @@ def dots_figure(
         columns,
         middle[:, order],
         groups=first_rows(groups),
+        hollow=None if twin is None else over_seeds(twin)[0][order],
+        hollow_name=TWIN,
         references=references or {"chance": 0.5, "solved": 0.95},
         xlabel=xlabel,
         title=title,

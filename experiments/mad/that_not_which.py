@@ -9,28 +9,33 @@ that their labels give back with the true ones. Greenblatt (comment on Henighan 
 MAD-4. The direction of a detector is the mean hidden vector of the 1 % of untrusted
 samples that it flags (1 % of them are the point), minus that of the others. Claim, with
 thresholds fixed before the runs: in each model there is a detector without dictionary
-or labels with AUROC(B ∪ B′ vs C) ≥ 0.95 and |cos| ≤ 0.5 with the backdoor's hidden
-vector. The statistic is the smaller of the two margins, for the best such detector.
-Controls: the sparse code that was given the direction; a random score.
+or labels that is solved (AUROC(B ∪ B′ vs C) ≥ 0.95, true positives ≥ 0.8 at 1 % false
+ones) and has |cos| ≤ 0.5 with the backdoor's hidden vector. The statistic is the
+smallest of the three margins, for the best such detector. Controls: the sparse code
+that was given the direction, with what it flags; a random score.
 
-MAD-5. Every represented feature gets a detector of whether it fired, the model's output
-for it, in five versions with more and more noise. Samples are labelled as fired where
-it is highest, as many as did fire; a direction is fitted to the labels alone, as a
-difference of means and by logistic regression. Claim: wherever a detector's AUROC is at
-least 0.98, the mean over features of the largest cosine with a column of W (MMCS) is at
-least 0.9. (Refuted by an MMCS ≤ 0.5; but in twelve dimensions even a random direction
-has 0.6 with the nearest of forty columns.) Control: shuffled labels.
+MAD-5. Every represented feature gets a detector of whether it fired: the truth, with
+0 to 10 % of its answers turned round at random. (Not the model's output, whose weights
+are the directions that are looked for.) A direction is fitted to these labels of h
+alone, as a difference of means and by logistic regression. Claim: wherever a detector's
+AUROC is at least 0.98, the mean over features of the largest cosine with a column of W
+(MMCS) is at least 0.9; the cosine with the feature's own column stands beside it.
+(Refuted by an MMCS ≤ 0.5; but in twelve dimensions even a random direction has 0.6 with
+the nearest of forty columns.) Control: shuffled labels. Independent features make the
+difference of means right in the limit; what is left to find out is how soon, and what
+regression does.
 
-"Fired" means a value of at least 1/2, half of the largest: with smaller ones counted
-too, hardly any feature's detector reaches 0.98 (none at 0.1). That, the noise and the
-ridge were chosen on calibration seed 1.
+"Fired" means a value of at least 1/2, half of the largest. That and the ridge were
+chosen on calibration seed 1, when the detectors still were outputs with noise; the
+shares, and detectors without weights, came after seed 0 had been seen.
 
 The linear model represents no single feature, so neither question can be put to it.
 
 One sample of a claim is one model, with a point of its own. Run time at laptop scale:
 12 s on two idle cores, after the ensemble of MAD-1.
 
-Axis letters: `detectors`, `runs`, `noises` of a feature's detector, n features.
+Axis letters: `detectors`, `runs`, `shares` of wrong answers,
+n features.
 """
 
 from collections.abc import Callable
@@ -49,11 +54,14 @@ from experiments.mad._backtracking import (
 from experiments.mad._detectors import (
     BLIND,
     LOWER,
+    SOLVED,
+    SOLVED_TPR,
     UPPER,
     make,
     median_of,
     metrics_of,
     plain,
+    solved,
 )
 from experiments.mad._directions import cosines, flagged_directions, observed
 from experiments.mad._figures import dots_figure
@@ -65,7 +73,8 @@ from toymodels.result import Result
 
 IDS = ("MAD-4", "MAD-5")
 TITLE = "That something fired, or which direction"
-SOLVED, UNKNOWN = 0.95, 0.5
+CODE = UPPER[0]
+UNKNOWN = 0.5
 SIMILAR = 0.9
 
 
@@ -75,50 +84,48 @@ class ThatNotWhich(PlantedModels):
 
     Args:
         fired: value from which on a feature counts as fired.
-        noises: standard deviation of the noise on a feature's detector, in units of the
-            standard deviation of its output.
+        flipped: shares of the answers of a feature's detector that are turned round.
         labelled: ordinary samples that are labelled, for each model.
     """
 
     fired: float = 0.5
-    noises: tuple[float, ...] = (0.0, 0.1, 0.3, 1.0, 3.0)
+    flipped: tuple[float, ...] = (0.0, 0.005, 0.01, 0.03, 0.1)
     labelled: int = 4000
 
 
 def compute(settings: ThatNotWhich, train: Callable[[tm.TrainSpec], tm.Run]) -> Result:
     """Directions of detectors of the backdoor, and of detectors of features."""
     run = train(settings.spec())
-    found, _ = settings.with_twins(run, make((*BLIND, *UPPER, *LOWER)))
-    names = (*BLIND, *LOWER)
+    names = (*BLIND, CODE, *LOWER)
+    found, twin = settings.with_twins(run, make(names), ("B", "B'", "C"))
     table = metrics_of(found)
-    rows = [found.detectors.index(name) for name in names]
     worlds = settings.worlds(run, settings.rate)
     point = observed(worlds, np.asarray(worlds.point)[:, :, None]).h
     key, labels = jax.random.split(jax.random.key(settings.seed))
     directions = flagged_directions(
         worlds, make(names), key, samples=settings.reference, share=settings.rate
     )
-    column = [pair.negative for pair in found.comparisons].index("C")
     arrays = {
-        **{name: table[name][rows] for name in ("detectors", "sees", "bounds")},
-        "auroc": found.auroc[rows, column],
+        **{name: table[name] for name in ("detectors", "sees", "bounds")},
+        "auroc": found.auroc[:, 0],
+        "tpr": found.tpr[:, 0],
+        "twin": twin.auroc[:, 0],
         "cosine": np.abs(cosines(directions[:, :, None, :], point)[..., 0, 0]),
-        "code": found.auroc[found.detectors.index(UPPER[0]), column],
         **backtracked(
             worlds,
             labels,
             samples=settings.labelled,
             fired_from=settings.fired,
-            noises=settings.noises,
+            flipped=settings.flipped,
             seed=settings.seed,
         ),
     }
     return Result(arrays=arrays, meta={"settings": to_json(settings)})
 
 
-def margin(auroc: np.ndarray, cosine: np.ndarray) -> np.ndarray:
+def margin(auroc: np.ndarray, tpr: np.ndarray, cosine: np.ndarray) -> np.ndarray:
     """How far inside *solved, without the direction*; negative outside."""
-    return np.minimum(auroc - SOLVED, UNKNOWN - cosine)
+    return np.minimum(solved(auroc, tpr), UNKNOWN - cosine)
 
 
 def plot(result: Result) -> dict[str, Figure | bytes]:
@@ -133,40 +140,47 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
 def _that(result: Result, settings: ThatNotWhich) -> Figure:
     """AUROC against combinations, and the direction that was found."""
     scores = [median_of(one) for one in result["auroc"]]
-    best = int(np.argmax(scores))
+    blind = [k for k, name in enumerate(result["detectors"]) if name in BLIND]
+    best = max(blind, key=scores.__getitem__)
+    known = median_of(result["cosine"][best])
     return dots_figure(
         result,
         np.stack([result["auroc"], result["cosine"]], axis=1),
         ("AUROC against combinations", "|cos| of what it flags with the backdoor"),
         title=f"{TITLE}: the best without a dictionary, "
-        f"{plain(str(result['detectors'][best]))} ({scores[best]:.2f}), has the "
-        f"direction as well (|cos| {median_of(result['cosine'][best]):.2f})",
+        f"{plain(str(result['detectors'][best]))} ({scores[best]:.2f}), "
+        + ("has" if known > UNKNOWN else "does not have")
+        + f" the direction (|cos| {known:.2f})",
         caption=settings.caption(
             reference="trusted",
             flagged=f"highest {settings.rate:.0%} of untrusted samples",
-            **{"▼": "bound, no method", "bars": "95 % over seeds"},
+            **{"▲ ▼": "bounds, not methods", "bars": "95 % over seeds"},
         ),
         xlabel="AUROC(vs C), and |cos| of the direction",
+        twin=np.stack([result["twin"], np.full_like(result["twin"], np.nan)], axis=1),
         references={"unknown below": UNKNOWN, "solved": SOLVED},
     )
 
 
 def _back(result: Result, settings: ThatNotWhich) -> Figure:
     """Similarity of the directions over the AUROC of the detectors of features."""
-    similar = [
-        median_of(detected_similarity(result["feature_auroc"], one))
-        for one in result["similar"]
-    ]
+    similar, own = (
+        [
+            median_of(detected_similarity(result["feature_auroc"], one))
+            for one in result[name]
+        ]
+        for name in ("similar", "own")
+    )
     return scatter_panels(
         {
             name: [
                 *(
                     Points(
-                        f"noise {noise:g}",
+                        f"{100 * share:g} % of the labels wrong",
                         np.nanmean(result["feature_auroc"][k], axis=-1),
                         np.nanmean(result["similar"][fit, k], axis=-1),
                     )
-                    for k, noise in enumerate(settings.noises)
+                    for k, share in enumerate(settings.flipped)
                 ),
                 Points(
                     "labels shuffled",
@@ -188,6 +202,10 @@ def _back(result: Result, settings: ThatNotWhich) -> Figure:
             point="one model",
             labelled=f"{settings.labelled:,} samples",
             fired=f"x ≥ {settings.fired:g}",
+            **{
+                "cosine with the own column": f"{own[0]:.2f} by means, {own[1]:.2f} "
+                "by regression"
+            },
         ),
         columns=2,
     )
@@ -198,7 +216,7 @@ def claims(result: Result) -> list[Claim]:
     settings = from_json(result.meta["settings"])
     common = {"source": SOURCE, "scale": settings.scale}
     names = [str(name) for name in result["detectors"]]
-    margins = margin(result["auroc"], result["cosine"])
+    margins = margin(result["auroc"], result["tpr"], result["cosine"])
     blind = np.array([name in BLIND for name in names])
     inside, same = AtLeast(0.0), AtLeast(SIMILAR)
     judged = [
@@ -206,19 +224,24 @@ def claims(result: Result) -> list[Claim]:
             id="MAD-4.that",
             experiment="MAD-4",
             statement="a detector can be solved and not know which direction fired",
-            statistic=f"smaller of AUROC(vs C) − {SOLVED} and {UNKNOWN} − |cos|, best "
-            f"of {int(blind.sum())} detectors without dictionary or labels",
+            statistic=f"smallest of AUROC(vs C) − {SOLVED}, TPR − {SOLVED_TPR} and "
+            f"{UNKNOWN} − |cos|, best of {int(blind.sum())} detectors without "
+            "dictionary or labels",
             expected="≥ 0 for one of them",
             samples=margins[blind].max(axis=0),
             test=inside,
             controls=(
-                control("sparse code that has it", margin(result["code"], 1.0), inside),
+                control("sparse code that has it", margins[names.index(CODE)], inside),
                 control("random score", margins[names.index("random")], inside),
             ),
+            note="true positives, and what the code flags, count since seed 0",
             **common,
         )
     ]
     for fit, name in enumerate(FITS):
+        own = median_of(
+            detected_similarity(result["feature_auroc"], result["own"][fit])
+        )
         judged.append(
             judge(
                 id=f"MAD-5.{name.split()[0]}",
@@ -239,6 +262,7 @@ def claims(result: Result) -> list[Claim]:
                         same,
                     ),
                 ),
+                note=f"own column {own:.3f}; since seed 0 detectors hold no weights",
                 **common,
             )
         )
