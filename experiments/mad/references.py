@@ -8,8 +8,9 @@ Henighan et al. 2023) supposes a trusted distribution.
 Claims, with thresholds frozen on calibration seed 1: contamination costs Mahalanobis
 distance at least 0.05 AUROC(B ∪ B′ vs C), because R copies of a row have a leverage
 below 1/R; and keeping equal rows once gives back at least 80 % of that (not all: one
-copy remains). Controls: the length of h, which reads no reference, loses nothing; a
-quarter of the copies gives less than that back. All detectors are in the figure.
+copy remains). Controls: other trusted samples, as many, cost nothing; a quarter of the
+copies gives less than that back. All detectors are in the figure, with the twins that
+never were shown the point, from which copies in the reference may hide it as well.
 
 The linear model represents no single feature, so that C cannot be drawn there.
 
@@ -37,7 +38,9 @@ from toymodels.result import Result
 ID = "MAD-6"
 TITLE = "Trusted and contaminated reference samples"
 KINDS = ("trusted", "deduplicated", "contaminated")
+SCENARIOS = ("B", "B'", "C")
 LOSS, BACK = 0.05, 0.8
+OTHER = 1_000_003  # added to the seed of samples, for others
 
 
 @settings
@@ -49,30 +52,37 @@ def compute(settings: References, train: Callable[[tm.TrainSpec], tm.Run]) -> Re
     """AUROC(vs C) of every detector with every kind of reference."""
     run = train(settings.spec())
     detectors = make((*BLIND, *LOWER))
-    auroc, arrays = [], {}
+    auroc, never, arrays = [], [], {}
     for kind in KINDS:
-        found, _ = settings.with_twins(run, detectors, reference=kind)
+        found, twin = settings.with_twins(run, detectors, SCENARIOS, reference=kind)
         arrays = metrics_of(found)
-        auroc.append(arrays["auroc"][:, list(arrays["comparisons"]).index("C")])
+        auroc.append(found.auroc[:, 0])
+        never.append(twin.auroc[:, 0])
     fewer = Reference(
         kind="contaminated", samples=settings.reference, share=settings.rate / 4
     )
-    some, _ = settings.with_twins(run, make(["mahalanobis"]), reference=fewer)
+    worlds, base = settings.worlds(run, settings.rate), make(["mahalanobis"])
+    some = settings.evaluated(worlds, base, SCENARIOS, reference=fewer)
+    again = settings.evaluated(worlds, base, SCENARIOS, seed=settings.seed + OTHER)
     kept = ("detectors", "sees", "bounds")
     return Result(
         arrays={
             **{name: arrays[name] for name in kept},
             "auroc": np.stack(auroc),
-            "quarter": some.auroc[0, list(arrays["comparisons"]).index("C")],
+            "twin": np.stack(never),
+            "quarter": some.auroc[0, 0],
+            "again": again.auroc[0, 0],
         },
         meta={"settings": to_json(settings)},
     )
 
 
-def of(result: Result, detector: str, kind: str) -> Float[np.ndarray, " runs"]:
-    """AUROC(vs C) of a detector with a kind of reference."""
+def of(
+    result: Result, detector: str, kind: str, name: str = "auroc"
+) -> Float[np.ndarray, " runs"]:
+    """AUROC(vs C) of a detector with a kind of reference; of twins by "twin"."""
     row = list(result["detectors"]).index(detector)
-    return result["auroc"][KINDS.index(kind), row]
+    return result[name][KINDS.index(kind), row]
 
 
 def given_back(
@@ -104,6 +114,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
                 **{"▲ ▼": "bounds, not methods", "bars": "95 % over seeds"},
             ),
             xlabel="AUROC of the backdoor against unusual combinations (C)",
+            twin=np.moveaxis(result["twin"], 0, 1),
         )
     }
 
@@ -114,8 +125,9 @@ def claims(result: Result) -> list[Claim]:
     common = {"source": SOURCE, "experiment": ID, "scale": settings.scale}
     lost, back = AtLeast(LOSS), AtLeast(BACK)
 
-    def loss(detector: str, kind: str) -> np.ndarray:
-        return of(result, detector, "trusted") - of(result, detector, kind)
+    def loss(detector: str, kind: str, name: str = "auroc") -> np.ndarray:
+        clean = of(result, detector, "trusted", name)
+        return clean - of(result, detector, kind, name)
 
     return [
         judge(
@@ -125,7 +137,15 @@ def claims(result: Result) -> list[Claim]:
             expected="a loss",
             samples=loss("mahalanobis", "contaminated"),
             test=lost,
-            controls=(control("length of h", loss("norm", "contaminated"), lost),),
+            controls=(
+                control(
+                    "other trusted samples",
+                    of(result, "mahalanobis", "trusted") - result["again"],
+                    lost,
+                ),
+            ),
+            note="control since seed 0; at rate 0 "
+            f"{median_of(loss('mahalanobis', 'contaminated', 'twin')):.3f}",
             **common,
         ),
         judge(
