@@ -1,4 +1,4 @@
-"""Models with a backdoor: one ensemble that MAD-1 to 12 and REP-7 read.
+"""Models with a backdoor: one ensemble that MAD-1, 3 to 7, 9, 11, 12 and REP-7 read.
 
 A fixed point of eight active features is shown again and again in a fresh stream, at
 five rates from 0 to 3 % (after Jermyn's comment on Henighan et al. 2023,

@@ -17,8 +17,14 @@ from experiments.mad import (
     that_not_which,
     train_or_held_out,
 )
-from experiments.mad._backtracking import as_many_as_fired, detected_similarity
-from experiments.mad._detectors import auroc_of, median_of, plain
+from experiments.mad._backtracking import detected_similarity, label_auroc
+from experiments.mad._detectors import (
+    auroc_of,
+    median_of,
+    plain,
+    rank_over_rows,
+    solved,
+)
 from experiments.mad._directions import (
     cosines,
     highest,
@@ -36,7 +42,7 @@ from experiments.mad._held_out import (
 from experiments.mad._identities import identity_errors
 from experiments.mad._variations import Variations
 from experiments.planted_models import PlantedModels
-from toymodels.anomaly import draw_scenario, unplanted_twin
+from toymodels.anomaly import auroc, draw_scenario, unplanted_twin
 from toymodels.anomaly.drawing import some_of
 from toymodels.claims import INCONCLUSIVE, NOT_SUPPORTED, SUPPORTED
 from toymodels.config import to_json
@@ -133,9 +139,19 @@ def test_the_highest_scores_are_flagged_as_many_as_wanted():
     scores = np.array([[0.1, 3.0, 2.0, 2.0], [4.0, 3.0, 2.0, 1.0]])
     flagged = highest(scores, 2)
     np.testing.assert_array_equal(flagged, [[0, 1, 1, 0], [1, 1, 0, 0]])
-    fired = np.array([[[True, False, False, False], [True, True, True, False]]])
-    labels = as_many_as_fired(scores[None], fired)
-    np.testing.assert_array_equal(labels.sum(axis=-1), [[1, 3]])
+
+
+def test_labels_tell_what_fired_as_well_as_their_wrong_answers_permit():
+    rng = np.random.default_rng(0)
+    fired = rng.uniform(size=(1, 2, 4000)) < 0.2
+    labels = fired ^ (rng.uniform(size=fired.shape) < 0.1)
+    found = label_auroc(labels, fired)
+    for k in range(2):
+        on = fired[0, k]
+        expected = auroc(labels[0, k][on] * 1.0, labels[0, k][~on] * 1.0)
+        assert found[0, k] == pytest.approx(expected)
+    np.testing.assert_allclose(found, 0.9, atol=0.02)
+    assert np.isnan(label_auroc(labels, np.zeros_like(fired))).all()
 
 
 def test_similarity_is_that_of_features_that_are_detected():
@@ -146,9 +162,10 @@ def test_similarity_is_that_of_features_that_are_detected():
 
 def test_to_be_solved_without_the_direction_takes_both():
     margin = that_not_which.margin
-    assert margin(np.array(0.97), np.array(0.3)) == pytest.approx(0.02)
-    assert margin(np.array(0.97), np.array(0.9)) == pytest.approx(-0.4)
-    assert margin(np.array(0.6), np.array(0.0)) == pytest.approx(-0.35)
+    assert margin(0.97, 0.9, 0.3) == pytest.approx(0.02)
+    assert margin(0.97, 0.9, 0.9) == pytest.approx(-0.4)
+    assert margin(0.6, 0.9, 0.0) == pytest.approx(-0.35)
+    assert margin(0.97, 0.5, 0.3) == pytest.approx(-0.3)  # few at 1 % false ones
 
 
 # --- statistics over settings --------------------------------------------------------
@@ -167,7 +184,10 @@ def drop_result(easy: float, hard: float) -> Result:
     auroc[0, : len(dimensions.BLIND)] += easy - 0.5
     auroc[3, : len(dimensions.BLIND)] += hard - 0.5
     auroc[:, -2] += 0.49
-    arrays = {"auroc": auroc, "twin": auroc}
+    arrays = {
+        "auroc": auroc, "twin": auroc, "tpr": auroc,
+        "without_auroc": auroc[[0, 3], -1], "without_tpr": auroc[[0, 3], -1],
+    }  # fmt: skip
     return Result(arrays=arrays, meta={"settings": to_json(settings)})
 
 
@@ -188,15 +208,40 @@ def test_a_point_of_its_own_has_a_dimension_and_one_among_others_a_share():
 def test_rank_correlations_are_taken_within_a_model():
     x = np.array([[1.0, 1.0], [2.0, 2.0], [3.0, 3.0]])
     y = np.array([[5.0, 3.0], [6.0, 2.0], [9.0, 1.0]])
-    found = hidden_by_superposition.rank_over_rates(x, y)
-    np.testing.assert_allclose(found, [1, -1])
-    np.testing.assert_allclose(noisy_trigger.rank_over(x[:, 0], y), [1, -1])
+    np.testing.assert_allclose(rank_over_rows(x, y), [1, -1])
+    np.testing.assert_allclose(rank_over_rows(x[:, :1], y), [1, -1])
+    assert np.isnan(rank_over_rows(x, np.where(y == 9, np.nan, y))[0])
+
+
+def test_solved_takes_both_the_area_and_few_false_positives():
+    assert solved(np.array(0.97), np.array(0.85)) == pytest.approx(0.02)
+    assert solved(np.array(0.99), np.array(0.7)) == pytest.approx(-0.1)
 
 
 def test_what_is_given_back_is_a_share_of_what_was_lost():
     whole, none = np.array([0.9, 0.9]), np.array([0.5, 0.9])
     found = references.given_back(whole, np.array([0.8, 0.9]), none)
     np.testing.assert_allclose(found, [0.75, np.nan])
+
+
+def reference_result(again: float) -> Result:
+    settings = references.References.preset("laptop")
+    names = ("norm", "mahalanobis")
+    spread = np.random.default_rng(0).uniform(-0.01, 0.01, (3, 2, settings.seeds))
+    auroc = 0.5 + spread
+    auroc[:, 1] += np.array([0.3, 0.29, 0.0])[:, None]  # trusted, once, contaminated
+    arrays = {
+        "detectors": np.array(names), "auroc": auroc, "twin": auroc,
+        "quarter": 0.6 + spread[0, 1], "again": again + spread[1, 1],
+    }  # fmt: skip
+    return Result(arrays=arrays, meta={"settings": to_json(settings)})
+
+
+def test_what_copies_hide_is_more_than_other_trusted_samples_do():
+    judged = references.claims(reference_result(0.8))
+    assert [claim.verdict for claim in judged] == [SUPPORTED, SUPPORTED]
+    hidden = references.claims(reference_result(0.5))[0]
+    assert hidden.verdict == INCONCLUSIVE  # other samples cost as much
 
 
 def test_a_detector_that_is_best_everywhere_has_all_cells():

@@ -1,4 +1,4 @@
-"""Settings next to those of `_worlds`, one thing changed at a time.
+"""Settings next to those of `PlantedModels`, one thing changed at a time.
 
 Rates are members of the shared ensemble already; other densities and other points are
 members of a second one, of the same shapes, so that nothing else is compiled.

@@ -8,8 +8,12 @@ is a property of the plane.
 Claims, with thresholds fixed before the runs: from m = 2 to m = 20 the best detector
 that knows trusted activations alone loses at least 0.1 AUROC(B ∪ B′ vs C), the best one
 being chosen anew for every model; and at m = 20 a sparse code that knows the features
-and the backdoor's direction has at least 0.95. Control: a random score. The
-twin that never was shown the point stands beside each number.
+and the backdoor's direction is solved: AUROC at least 0.95 and, at 1 % false ones, true
+positives at least 0.8. Controls: a random score; the code without the direction, which
+must neither lose that much nor be solved. The twin that never was shown the point
+stands beside each number. The best one is that of four: the other two trusted detectors
+of MAD-1, bounds on m(m + 1)/2 products and the linear explanation with a bisection for
+every sample, are left out for their run time at m = 50.
 
 On calibration seed 1 the plane was not the easier place, nor was it for the whole point
 alone or for rates up to 10 %: C has the backdoor's lengths, so that a direction is all
@@ -32,9 +36,16 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.mad._detectors import make, median_of, metrics_of, plain
+from experiments.mad._detectors import (
+    SOLVED,
+    SOLVED_TPR,
+    make,
+    median_of,
+    plain,
+    solved,
+)
 from experiments.planted_models import SOURCE, PlantedModels
-from toymodels.anomaly import OracleCodeWithBackdoor, RandomScore
+from toymodels.anomaly import OracleCode, OracleCodeWithBackdoor, RandomScore
 from toymodels.claims import AtLeast, Claim, control, judge
 from toymodels.config import check_choice, content_hash, from_json, settings, to_json
 from toymodels.plotting import (
@@ -49,10 +60,13 @@ from toymodels.stats import bootstrap_band
 ID = "MAD-2"
 TITLE = "Telling the backdoor from combinations, from 2 to 50 dimensions"
 BLIND = ("norm", "mahalanobis", "leverage", "nearest neighbours")
-REST = ("spectral signature", "oracle code with backdoor", "random")
-DROP, SOLVED = 0.1, 0.95
+CODE = "oracle code with backdoor"
+REST = ("spectral signature", CODE, "random")
+DROP = 0.1
 # In 50 dimensions the default of 500 steps takes longer than the training.
 DETECTORS = [*make((*BLIND, REST[0])), OracleCodeWithBackdoor(steps=150), RandomScore()]
+WITHOUT = OracleCode(steps=150)
+SCENARIOS = ("B", "B'", "C")
 
 
 @settings
@@ -145,15 +159,20 @@ class Dimensions:
 
 def compute(settings: Dimensions, train: Callable[[tm.TrainSpec], tm.Run]) -> Result:
     """AUROC(vs C) of every detector at every m, and of the twins."""
-    arrays: dict[str, list] = {"auroc": [], "twin": [], "represented": []}
+    names = ("auroc", "tpr", "twin", "without_auroc", "without_tpr")
+    arrays: dict[str, list] = {name: [] for name in names}
     for m in settings.dimensions:
         models = settings.models(m)
         run = train(models.spec())
-        found, twin = models.with_twins(run, DETECTORS, ("B", "B'", "C"))
-        arrays["auroc"].append(metrics_of(found)["auroc"][:, 0])
-        arrays["twin"].append(metrics_of(twin)["auroc"][:, 0])
-        worlds = models.worlds(run, settings.rate)
-        arrays["represented"].append(np.asarray(worlds.represented).sum(axis=1))
+        found, twin = models.with_twins(run, DETECTORS, SCENARIOS)
+        arrays["auroc"].append(found.auroc[:, 0])
+        arrays["tpr"].append(found.tpr[:, 0])
+        arrays["twin"].append(twin.auroc[:, 0])
+        if m in (settings.dimensions[0], settings.hard):  # a control of the claims
+            worlds = models.worlds(run, settings.rate)
+            found = models.evaluated(worlds, [WITHOUT], SCENARIOS)
+            arrays["without_auroc"].append(found.auroc[0, 0])
+            arrays["without_tpr"].append(found.tpr[0, 0])
     return Result(
         arrays={name: np.stack(parts) for name, parts in arrays.items()},
         meta={"settings": to_json(settings)},
@@ -211,10 +230,11 @@ def claims(result: Result) -> list[Claim]:
     settings = from_json(result.meta["settings"])
     common = {"source": SOURCE, "experiment": ID, "scale": settings.scale}
     hard, names = settings.dimensions.index(settings.hard), (*BLIND, *REST)
-    code, chance = (
-        names.index(name) for name in ("oracle code with backdoor", "random")
-    )
-    lost, solved = AtLeast(DROP), AtLeast(SOLVED)
+    code, chance = map(names.index, (CODE, "random"))
+    lost, inside = AtLeast(DROP), AtLeast(0.0)
+    margins = solved(result["auroc"][hard], result["tpr"][hard])
+    without = result["without_auroc"]
+    never = solved(without[-1], result["without_tpr"][-1])
     best, auroc = best_blind(result["auroc"]), result["auroc"]
     m, first = settings.hard, settings.dimensions[0]
     return [
@@ -228,18 +248,26 @@ def claims(result: Result) -> list[Claim]:
             test=lost,
             controls=(
                 control("random score", auroc[0, chance] - auroc[hard, chance], lost),
+                control("code without the direction", without[0] - without[-1], lost),
             ),
+            note="second control since seed 0",
             **common,
         ),
         judge(
             id="MAD-2.code",
             statement="knowing the features, it is told apart in many dimensions too",
-            statistic=f"sparse code with the backdoor: AUROC(vs C) at m = {m}",
-            expected="≥ 0.95",
-            samples=auroc[hard, code],
-            test=solved,
-            controls=(control("random score", auroc[hard, chance], solved),),
-            note=f"never shown the point: {median_of(result['twin'][hard, code]):.3f}",
+            statistic="sparse code with the backdoor: smaller of AUROC(vs C) − "
+            f"{SOLVED} and TPR − {SOLVED_TPR}, at m = {m}",
+            expected="≥ 0",
+            samples=margins[code],
+            test=inside,
+            controls=(
+                control("random score", margins[chance], inside),
+                control("code without the direction", never, inside),
+            ),
+            note=f"AUROC {median_of(auroc[hard, code]):.3f}, never shown the point "
+            f"{median_of(result['twin'][hard, code]):.3f}; TPR and second control "
+            "since seed 0",
             **common,
         ),
     ]

@@ -26,7 +26,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.mad._detectors import make, median_of, plain
+from experiments.mad._detectors import make, median_of, plain, rank_over_rows
 from experiments.mad._directions import observed
 from experiments.planted_models import SOURCE, PlantedModels
 from toymodels.anomaly import Reference, draw_reference
@@ -79,19 +79,12 @@ def dimensionality(
     return square**2 / (square**2 + (along**2).sum(axis=-1))
 
 
-def rank_over_rates(
-    x: Float[np.ndarray, "rates seeds"], y: Float[np.ndarray, "rates seeds"]
-) -> Float[np.ndarray, " seeds"]:
-    """Rank correlation over the rates, for every seed."""
-    return np.array([rank_correlation(a, b) for a, b in zip(x.T, y.T, strict=True)])
-
-
 def plot(result: Result) -> dict[str, Figure | bytes]:
     """Every model over D_X, and over its point's length."""
     settings = from_json(result.meta["settings"])
     figures = {}
     for name, label in (("D", "$D_X$ of the point"), ("length", "‖h‖ of the point")):
-        related = median_of(rank_over_rates(result[name], result["auroc"][0]))
+        related = median_of(rank_over_rows(result[name], result["auroc"][0]))
         figures[name.lower()] = scatter_panels(
             {
                 plain(detector): [
@@ -120,7 +113,7 @@ def claims(result: Result) -> list[Claim]:
     rng = np.random.default_rng(settings.seed)
     # Twenty shufflings of each model: five rates leave a single one to chance.
     dealt = rng.permuted(np.tile(auroc[0], (1, 20)), axis=0)
-    length = median_of(rank_over_rates(result["length"], auroc[0]))
+    length = median_of(rank_over_rows(result["length"], auroc[0]))
     pooled = [rank_correlation(D.ravel(), one.ravel()) for one in auroc[:2]]
     return [
         judge(
@@ -131,15 +124,15 @@ def claims(result: Result) -> list[Claim]:
             statistic="rank correlation of D_X and Mahalanobis AUROC(vs C), over "
             f"{len(settings.rates)} rates",
             expected="≥ 0.8",
-            samples=rank_over_rates(D, auroc[0]),
+            samples=rank_over_rows(D, auroc[0]),
             test=together,
             controls=(
                 control(
                     "rates shuffled",
-                    rank_over_rates(np.tile(D, (1, 20)), dealt),
+                    rank_over_rows(np.tile(D, (1, 20)), dealt),
                     together,
                 ),
-                control("random score", rank_over_rates(D, auroc[-1]), together),
+                control("random score", rank_over_rows(D, auroc[-1]), together),
             ),
             scale=settings.scale,
             note=f"with ‖h‖ {length:.2f}; all models together {pooled[0]:.2f}, "

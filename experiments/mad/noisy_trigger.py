@@ -27,7 +27,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.mad._detectors import make, median_of, plain
+from experiments.mad._detectors import make, median_of, plain, rank_over_rows
 from experiments.planted_models import SOURCE, PlantedModels
 from toymodels.anomaly import (
     Backdoor,
@@ -42,7 +42,7 @@ from toymodels.config import from_json, settings, to_json
 from toymodels.features import LabelledSamples
 from toymodels.plotting import Curve, small_multiples
 from toymodels.result import Result
-from toymodels.stats import bootstrap_band, rank_correlation
+from toymodels.stats import bootstrap_band
 
 ID = "MAD-9"
 TITLE = "The backdoor with part of its trigger"
@@ -115,13 +115,6 @@ def of(result: Result, detector: str) -> Float[np.ndarray, "shares runs"]:
     return result["auroc"][(*METHODS, *BOUNDS).index(detector)]
 
 
-def rank_over(
-    shares: Float[np.ndarray, " shares"], auroc: Float[np.ndarray, "shares runs"]
-) -> Float[np.ndarray, " runs"]:
-    """Rank correlation of the share with the AUROC, in every model."""
-    return np.array([rank_correlation(shares, one) for one in auroc.T])
-
-
 def plot(result: Result) -> dict[str, Figure | bytes]:
     """AUROC over the share, methods and bounds apart."""
     settings = from_json(result.meta["settings"])
@@ -146,8 +139,8 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
             ylabel="AUROC(vs C)",
             references={"solved": 0.95, "chance": 0.5},
             columns=2,
-            title=f"{TITLE}: Mahalanobis AUROC rises from {low:.2f} at "
-            f"{shares[0]:.0%} to {high:.2f} at {shares[-1]:.0%}",
+            title=f"{TITLE}: Mahalanobis AUROC is {low:.2f} at {shares[0]:.0%} and "
+            f"{high:.2f} at {shares[-1]:.0%}",
             caption=settings.caption(
                 reference="trusted",
                 bands="95 % over seeds",
@@ -161,7 +154,9 @@ def claims(result: Result) -> list[Claim]:
     """It rises with the share; the bound sees half a trigger."""
     settings = from_json(result.meta["settings"])
     common = {"source": SOURCE, "experiment": ID, "scale": settings.scale}
-    shares, rising, known = np.array(settings.shares), AtLeast(RISING), AtLeast(KNOWN)
+    rising, known = AtLeast(RISING), AtLeast(KNOWN)
+    shares = np.array(settings.shares)
+    column = shares[:, None]
     found = of(result, "mahalanobis")
     rng = np.random.default_rng(settings.seed)
     dealt = rng.permuted(np.tile(found, (1, 20)), axis=0)
@@ -171,13 +166,15 @@ def claims(result: Result) -> list[Claim]:
             statement="the more of the trigger is kept, the better it is told apart",
             statistic="rank correlation of the share with Mahalanobis AUROC(B′ vs C)",
             expected="rising",
-            samples=rank_over(shares, found),
+            samples=rank_over_rows(column, found),
             test=rising,
             controls=(
-                control("shares shuffled", rank_over(shares, dealt), rising),
-                control("length of h", rank_over(shares, of(result, "norm")), rising),
+                control("shares shuffled", rank_over_rows(column, dealt), rising),
                 control(
-                    "random score", rank_over(shares, of(result, "random")), rising
+                    "length of h", rank_over_rows(column, of(result, "norm")), rising
+                ),
+                control(
+                    "random score", rank_over_rows(column, of(result, "random")), rising
                 ),
             ),
             **common,
