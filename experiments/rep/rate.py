@@ -156,7 +156,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
         ylabel="",
         columns=3,
         sharey=False,
-        title=f"{TITLE}: its error is {before:.2f} at q = {rates[0]:g}, {after:.2f} at "
+        title=f"{TITLE}: error {before:.2f} at q = {rates[0]:g}, {after:.2f} at "
         f"q = {rates[-1]:g}",
         caption=f"{settings.caption()} · D_X among {settings.among:,} samples · "
         "median over seeds, band from lowest to highest",

@@ -166,7 +166,8 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
         columns=3,
         title=f"{TITLE}: {np.nanmedian(features[:, 0]):g} features at K = {K[0]}, "
         f"{np.nanmedian(features[:, -1]):g} at K = {K[-1]}",
-        caption=f"first data set, the {drawn} longest features · {caption}",
+        caption=f"first data set, the {drawn} longest features; title: medians over "
+        f"data sets · {caption}",
     )
     counts = curve_figure(
         [

@@ -179,7 +179,8 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
         group_names=("features $W_i$", "the repeated\npoint, $h = Wx$"),
         columns=len(drawn),
         title=f"{TITLE}: {features:g} features at R = 1, {left:g} at R = {copies[-1]}",
-        caption=f"first data set, the {vectors - 1} longest features · {caption}",
+        caption=f"first data set, the {vectors - 1} longest features; title: medians over "
+        f"data sets · {caption}",
     )
     threshold = {"3 T/n": 3 * settings.per_feature}
     over_copies = {
@@ -202,14 +203,15 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
     return {
         "vectors": panels,
         "features": counts,
-        "dimensionality": _dimensionality(result, caption),
+        "dimensionality": _dimensionality(result),
     }
 
 
-def _dimensionality(result: Result, caption: str) -> Figure:
+def _dimensionality(result: Result) -> Figure:
     """D_X of the point and of the others over R, a panel for each d."""
     settings = from_json(result.meta["settings"])
     names = ("the repeated point", "the highest of all others")
+    restarts = f"best of {settings.restarts} by training loss, one at d > {settings.d}"
     panels = {}
     for d, copies, prefix in (
         (settings.d, result["copies"], ""),
@@ -241,11 +243,11 @@ def _dimensionality(result: Result, caption: str) -> Figure:
         columns=2,
         title="A repeated point in the plane "
         + (
-            f"is first by $D_X$ from R = {middle:g} on"
+            f"is memorised from R = {middle:g} on"
             if np.isfinite(middle)
-            else f"does not stay first by $D_X$ up to R = {settings.copies[-1]}"
+            else f"is not memorised at R = {settings.copies[-1]}"
         ),
-        caption=f"{caption}, one at d > {settings.d} · vertical line: R = 3 T/n · "
+        caption=f"{settings.note(restarts=restarts)} · vertical line: R = 3 T/n · "
         "median over data sets, band from lowest to highest",
     )
     for axes in figure.axes[: len(panels)]:
