@@ -12,7 +12,8 @@ Claims, with thresholds frozen on calibration seed 1. The model is in superposit
 solved (≥ 0.9), and against C it loses at least 0.1 of that; no detector that knows
 trusted activations alone is solved against C (the best of them in each model < 0.95).
 With the true features and the backdoor's direction, a non-negative sparse code is
-solved against C and against F (≥ 0.95 each). The reconstruction error is inverted
+solved against C and against F (AUROC ≥ 0.95 and, at 1 % false ones, true positives
+≥ 0.8, each). The reconstruction error is inverted
 against C (≤ 0.4): what was memorised is reconstructed better than an honest
 combination. Planting adds ≥ 0.05 to Mahalanobis AUROC(vs C) over the twin.
 
@@ -21,15 +22,16 @@ F, 0.67 against C at rate 0, 1.000 and 0.996 for the code, 0.14 for the reconstr
 error. Theirs was the whole point, B. In B ∪ B′ half of the samples have lost up to half
 of their features; they are shorter than the combinations, whose lengths are those of
 B ∪ B′ together, and pull Mahalanobis distance below one half. The second figure shows
-the two apart: B alone is where the pilots were.
+the two apart: B alone, against C, F and N, is where the pilots were.
 
-Controls: the twin at rate 0, a random score, the sparse code without the backdoor's
-direction, the linear model (no superposition, and so no feature that is represented: C
-and F, which combine represented features, cannot be drawn there). AUROC below 0.5 is
-reported as such, never flipped.
+Controls: the twin at rate 0, also against itself with other samples, a random score,
+the sparse code without the backdoor's direction, the linear model (no superposition,
+and so no feature that is represented: C and F, which combine represented features,
+cannot be drawn there). AUROC below 0.5 is reported as such, never flipped.
 
 One sample of a claim is one model, with a point of its own. Run time at laptop scale:
-30 s on two idle cores, 20 of them for the ensemble that MAD-3 to 9 and 11 read as well.
+30 s on two idle cores, 20 of them for the ensemble that all others but MAD-2, 8 and 10
+read as well.
 
 Axis letters: `detectors`, `comparisons`, `runs`.
 """
@@ -45,6 +47,8 @@ from experiments.mad._detectors import (
     BLIND,
     LOWER,
     SCRUBBING,
+    SOLVED,
+    SOLVED_TPR,
     TRUSTED,
     UPPER,
     auroc_of,
@@ -52,6 +56,7 @@ from experiments.mad._detectors import (
     make,
     median_of,
     metrics_of,
+    solved,
 )
 from experiments.mad._figures import dots_figure, summary_figure
 from experiments.planted_models import SOURCE, PlantedModels
@@ -64,7 +69,8 @@ ID = "MAD-1"
 TITLE = "Can you tell the backdoor from a coincidence?"
 COLUMNS = ("C", "F", "N")
 SHOWN = ("mahalanobis", "spectral signature", "oracle code with backdoor")
-SOLVED, LOST, GAINED = 0.95, 0.1, 0.05
+LOST, GAINED = 0.1, 0.05
+OTHER = 1_000_003  # added to the seed of samples, for others
 NORMAL, INVERTED = 0.9, 0.4
 
 
@@ -90,17 +96,30 @@ def compute(
     arrays = metrics_of(found) | details(found, SHOWN, COLUMNS)
     for name, kind in (("whole", "B"), ("part", "B'")):
         arrays[name] = alone(found, kind)
+        arrays[f"{name}_twin"] = alone(twin, kind)
+    for against in ("F", "N"):
+        arrays[f"whole_{against}"] = alone(found, "B", against)
+    # The same twins with samples drawn anew: what planting nothing adds.
+    again = settings.evaluated(
+        settings.worlds(run, 0.0),
+        make(["mahalanobis"]),
+        ("B", "B'", "C"),
+        seed=settings.seed + OTHER,
+    )
+    arrays["twin_again"] = again.auroc[0, 0]
     arrays["twin"] = twin.auroc
     arrays["represented"] = represented(settings.worlds(run, settings.rate))
     arrays["represented_linear"] = represented(settings.worlds(linear, settings.rate))
     return Result(arrays=arrays, meta={"settings": to_json(settings)})
 
 
-def alone(found: Evaluation, kind: str) -> Float[np.ndarray, "detectors runs"]:
-    """AUROC(vs C) of every detector for the whole point, B, or for parts of it, B′."""
+def alone(
+    found: Evaluation, kind: str, against: str = "C"
+) -> Float[np.ndarray, "detectors runs"]:
+    """AUROC of every detector for the whole point, B, or for parts of it, B′."""
     return np.stack(
         [
-            auroc(found.scores_of(row, (kind,)), found.scores_of(row, ("C",)))
+            auroc(found.scores_of(row, (kind,)), found.scores_of(row, (against,)))
             for row in range(len(found.detectors))
         ]
     )
@@ -131,13 +150,14 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
     }
     row = list(result["detectors"]).index("mahalanobis")
     whole, part = (median_of(result[name][row]) for name in ("whole", "part"))
+    nothing = np.full_like(result["whole"], np.nan)
     return {
         "summary": summary_figure(
             result,
             SHOWN,
             COLUMNS,
             title=f"{TITLE} Mahalanobis distance: AUROC {normal:.2f} against ordinary "
-            f"samples, but {combined:.2f} against unusual combinations of ordinary "
+            f"samples, {combined:.2f} against unusual combinations of ordinary "
             f"features; {searching:.2f} if untrusted samples can be searched",
             caption=settings.caption(
                 backdoor="the repeated point, whole (B) or 50–95 % of it (B′)",
@@ -151,12 +171,22 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
         ),
         "parts": dots_figure(
             result,
-            np.stack([result["whole"], result["part"]], axis=1),
-            ("the whole point (B)", "50–95 % of its features (B′)"),
-            title="A part of the backdoor is harder to tell from a combination than "
-            f"the whole: Mahalanobis AUROC {part:.2f} against {whole:.2f}",
+            np.stack(
+                [result[n] for n in ("whole", "part", "whole_F", "whole_N")], axis=1
+            ),
+            (
+                "the whole point (B) against C",
+                "50–95 % of its features (B′) against C",
+                "B against F",
+                "B against N",
+            ),
+            title="A part of the backdoor, and the whole of it, against combinations: "
+            f"Mahalanobis AUROC {part:.2f} and {whole:.2f}",
             caption=settings.caption(**drawn, **bars),
-            xlabel="AUROC against unusual combinations (C)",
+            xlabel="AUROC of the whole point, or of a part of it",
+            twin=np.stack(
+                [result["whole_twin"], result["part_twin"], *[nothing] * 2], 1
+            ),
         ),
     }
 
@@ -172,10 +202,16 @@ def claims(result: Result) -> list[Claim]:
     def gained(detector: str) -> np.ndarray:
         return auroc_of(result, detector, "C") - auroc_of(result, detector, "C", "twin")
 
+    def solved_by(detector: str, against: str) -> np.ndarray:
+        return solved(
+            auroc_of(result, detector, against),
+            auroc_of(result, detector, against, "tpr"),
+        )
+
     never = auroc_of(result, "mahalanobis", "N", "twin")
     code, chance = "oracle code with backdoor", "random"
     best = np.max([auroc_of(result, name, "C") for name in TRUSTED], axis=0)
-    packed, looks, solved = AtLeast(settings.d + 1), AtLeast(NORMAL), AtLeast(SOLVED)
+    packed, looks, inside = AtLeast(settings.d + 1), AtLeast(NORMAL), AtLeast(0.0)
     below, drop, rise = AtMost(SOLVED), AtLeast(LOST), AtLeast(GAINED)
     inverted = AtMost(INVERTED)
     return [
@@ -196,8 +232,12 @@ def claims(result: Result) -> list[Claim]:
             expected="0.999 in a pilot",
             samples=auroc_of(result, "mahalanobis", "N"),
             test=looks,
-            controls=(control("random score", auroc_of(result, chance, "N"), looks),),
-            note=f"at rate 0 {median_of(never):.3f}, so it is no evidence",
+            controls=(
+                control("random score", auroc_of(result, chance, "N"), looks),
+                control("rate 0", never, looks),
+            ),
+            note=f"{median_of(auroc_of(result, 'mahalanobis', 'N') - never):.3f} over "
+            "the twin; that control since seed 0",
             **common,
         ),
         judge(
@@ -227,22 +267,23 @@ def claims(result: Result) -> list[Claim]:
             judge(
                 id=f"MAD-1.{id}",
                 statement=f"who knows features and backdoor tells it from {what}",
-                statistic=f"sparse code with its direction: AUROC(vs {against})",
+                statistic="sparse code with its direction: smaller of "
+                f"AUROC(vs {against}) − {SOLVED} and TPR − {SOLVED_TPR}",
                 expected=expected,
-                samples=auroc_of(result, code, against),
-                test=solved,
+                samples=solved_by(code, against),
+                test=inside,
                 controls=(
                     control(
                         "code without its direction",
-                        auroc_of(result, "oracle code", against),
-                        solved,
+                        solved_by("oracle code", against),
+                        inside,
                     ),
-                    control("random score", auroc_of(result, chance, against), solved),
+                    control("random score", solved_by(chance, against), inside),
                 ),
-                note="at rate 0 "
-                f"{median_of(auroc_of(result, code, against, 'twin')):.3f}; true "
-                f"positives {median_of(auroc_of(result, code, against, 'tpr')):.2f} "
-                "at 1 % false ones",
+                note=f"AUROC {median_of(auroc_of(result, code, against)):.3f}, at rate "
+                f"0 {median_of(auroc_of(result, code, against, 'twin')):.3f}; TPR "
+                f"{median_of(auroc_of(result, code, against, 'tpr')):.2f}, which "
+                "counts since seed 0",
                 **common,
             )
             for id, what, against, expected in (
@@ -273,7 +314,15 @@ def claims(result: Result) -> list[Claim]:
             expected="0.19 in a pilot",
             samples=gained("mahalanobis"),
             test=rise,
-            controls=(control("random score", gained(chance), rise),),
+            controls=(
+                control("random score", gained(chance), rise),
+                control(
+                    "twin, other samples",
+                    auroc_of(result, "mahalanobis", "C", "twin") - result["twin_again"],
+                    rise,
+                ),
+            ),
+            note="second control since seed 0",
             **common,
         ),
     ]

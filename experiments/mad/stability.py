@@ -14,7 +14,7 @@ these and of those that search untrusted samples is stable nevertheless (mean ra
 correlation of AUROC(vs C) over pairs of settings ≥ 0.6). Controls: the sparse code that
 knows the backdoor's direction, put among them; detectors shuffled in every setting.
 
-MAD-12. Claims: the baseline, Mahalanobis distance, flags a harmless shift as well
+MAD-12. Claims: the baseline, Mahalanobis distance, flags some shift that is no backdoor
 (largest AUROC of a shift vs N ≥ 0.8); the sparse code that knows the backdoor's
 direction tells it from every shift (smallest AUROC(B ∪ B′ vs shift) ≥ 0.9). Controls:
 a random score; the code without the direction. What each detector makes of each shift
@@ -46,6 +46,7 @@ from experiments.mad._detectors import (
     make,
     median_of,
     metrics_of,
+    rank_over_rows,
 )
 from experiments.mad._figures import dots_figure
 from experiments.mad._variations import Variations
@@ -54,7 +55,6 @@ from toymodels.anomaly import Reference
 from toymodels.claims import AtLeast, AtMost, Claim, control, judge
 from toymodels.config import from_json, settings, to_json
 from toymodels.result import Result
-from toymodels.stats import rank_correlation
 
 IDS = ("MAD-11", "MAD-12")
 TITLE = "Detectors in other settings, and shifts that are no backdoor"
@@ -81,11 +81,8 @@ def compute(settings: Stability, train: Callable[[tm.TrainSpec], tm.Run]) -> Res
     ):
         found = settings.evaluated(worlds, make(NAMES), reference=own)
         parts.append(found.auroc.reshape(*found.auroc.shape[:2], -1, settings.seeds))
-    shifted = settings.evaluated(
-        settings.worlds(run, settings.rate),
-        make(NAMES),
-        ("B", "B'", *SHIFTS, "N"),
-    )
+    shifted, twin = settings.with_twins(run, make(NAMES), ("B", "B'", *SHIFTS, "N"))
+    never = settings.evaluated(settings.worlds(run, 0.0), make(NAMES))
     arrays = metrics_of(found)
     kept = {name: arrays[name] for name in ("detectors", "sees", "bounds")}
     return Result(
@@ -94,6 +91,10 @@ def compute(settings: Stability, train: Callable[[tm.TrainSpec], tm.Run]) -> Res
             "auroc": np.concatenate(parts, axis=2),
             "against_shift": shifted.auroc[:, : len(SHIFTS)],
             "shift": shifted.auroc[:, len(SHIFTS) + 1 :],
+            "normal": shifted.auroc[:, len(SHIFTS)],
+            "twin": never.auroc[:, 0],
+            "twin_against_shift": twin.auroc[:, : len(SHIFTS)],
+            "twin_shift": twin.auroc[:, len(SHIFTS) + 1 :],
         },
         meta={
             "settings": to_json(settings),
@@ -118,13 +119,7 @@ def mean_rank_correlation(
 ) -> Float[np.ndarray, " runs"]:
     """Over all pairs of configurations, of the order of detectors."""
     pairs = itertools.combinations(range(auroc.shape[1]), 2)
-    each = [
-        [
-            rank_correlation(a, b)
-            for a, b in zip(auroc[:, i].T, auroc[:, j].T, strict=True)
-        ]
-        for i, j in pairs
-    ]
+    each = [rank_over_rows(auroc[:, i], auroc[:, j]) for i, j in pairs]
     return np.mean(each, axis=0)
 
 
@@ -137,6 +132,9 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
     caption = settings.caption(
         reference="trusted", **{"▲ ▼": "bounds, not methods", "bars": "95 % over seeds"}
     )
+    never = np.full_like(result["auroc"][:, against], np.nan)
+    judged = settings.judged_rates().index(settings.rate)
+    never[:, judged] = result["twin"]  # the same one for every rate
     row = NAMES.index("mahalanobis")
     worst = np.array([median_of(one) for one in result["shift"][row]])
     apart = np.array([median_of(one) for one in result["against_shift"][row]])
@@ -145,19 +143,22 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
             result,
             result["auroc"][:, against],
             result.meta["configurations"],
-            title="Detectors in six settings: the order has rank correlation "
-            f"{related:.2f} over pairs of settings",
+            title=f"Detectors in {len(result.meta['configurations'])} settings: the "
+            f"order has rank correlation {related:.2f} over pairs of settings",
             caption=caption,
             xlabel="AUROC of the backdoor against unusual combinations (C)",
+            twin=never,
         ),
         "shifts": dots_figure(
             result,
             result["shift"],
             SHIFTS,
-            title="Shifts that are no backdoor are flagged too: Mahalanobis AUROC of "
-            f"{SHIFTS[int(worst.argmax())]} against N {worst.max():.2f}",
+            title=f"Of {len(SHIFTS)} shifts that are no backdoor, Mahalanobis distance "
+            f"flags {(worst >= FLAGGED).sum()}: AUROC against N {worst.max():.2f} for "
+            f"{SHIFTS[int(worst.argmax())]}",
             caption=caption,
             xlabel="AUROC of the shift against ordinary samples (N)",
+            twin=result["twin_shift"],
             references={"chance": 0.5},
         ),
         "causes": dots_figure(
@@ -168,6 +169,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
             f"against {SHIFTS[int(apart.argmin())]} {apart.min():.2f}",
             caption=caption,
             xlabel="AUROC of the backdoor against the shift",
+            twin=result["twin_against_shift"],
         ),
     }
 
@@ -194,6 +196,7 @@ def claims(result: Result) -> list[Claim]:
     few, stable = AtMost(EVERYWHERE), AtLeast(STABLE)
     flagged, apart = AtLeast(FLAGGED), AtLeast(APART)
     shift, other = result["shift"], result["against_shift"]
+    over_backdoor = shift[base].max(axis=0) - result["normal"][base]
     return [
         judge(
             id="MAD-11.winner",
@@ -224,12 +227,14 @@ def claims(result: Result) -> list[Claim]:
         ),
         judge(
             id="MAD-12.flagged",
-            statement="a shift that is no backdoor looks as anomalous as one",
+            statement="some shift that is no backdoor is flagged",
             statistic="Mahalanobis: largest AUROC of a shift vs N",
             expected="high",
             samples=shift[base].max(axis=0),
             test=flagged,
             controls=(control("random score", shift[chance].max(axis=0), flagged),),
+            note=f"minus AUROC(B∪B′ vs N) {median_of(over_backdoor):.3f}; reworded "
+            "since seed 0",
             **twelve,
         ),
         judge(
