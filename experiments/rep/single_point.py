@@ -179,8 +179,8 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
         group_names=("features $W_i$", "the repeated\npoint, $h = Wx$"),
         columns=len(drawn),
         title=f"{TITLE}: {features:g} features at R = 1, {left:g} at R = {copies[-1]}",
-        caption=f"first data set, the {vectors - 1} longest features; title: medians over "
-        f"data sets · {caption}",
+        caption=f"first data set, the {vectors - 1} longest features; title: medians "
+        f"over data sets · {caption}",
     )
     threshold = {"3 T/n": 3 * settings.per_feature}
     over_copies = {
