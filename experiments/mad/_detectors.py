@@ -80,7 +80,7 @@ def plain(label: str) -> str:
 
 def metrics_of(found: Evaluation) -> dict[str, Any]:
     """Metrics, and what the detectors are, as arrays for a result."""
-    names = ("detectors", "sees", "bounds", "auroc", "average_precision", "tpr")
+    names = ("detectors", "sees", "bounds", "auroc", "tpr")
     made = {name: np.asarray(getattr(found, name)) for name in names}
     made["milliseconds"] = 1e3 * found.seconds
     made["comparisons"] = np.array([pair.negative for pair in found.comparisons])

@@ -148,6 +148,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
         "C": f"{settings.combine[0]} to {settings.combine[1]} features together, "
         "‖h‖ as that of the backdoor",
     }
+    swapped = "half of the point's features swapped"
     row = list(result["detectors"]).index("mahalanobis")
     whole, part = (median_of(result[name][row]) for name in ("whole", "part"))
     nothing = np.full_like(result["whole"], np.nan)
@@ -162,7 +163,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
             caption=settings.caption(
                 backdoor="the repeated point, whole (B) or 50–95 % of it (B′)",
                 **drawn,
-                F="half of the point's features swapped",
+                F=swapped,
                 **bars,
                 dotted="1 % false positives",
                 scores="in quartile ranges of N above its median",
@@ -182,7 +183,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
             ),
             title="A part of the backdoor, and the whole of it, against combinations: "
             f"Mahalanobis AUROC {part:.2f} and {whole:.2f}",
-            caption=settings.caption(**drawn, **bars),
+            caption=settings.caption(**drawn, F=swapped, **bars),
             xlabel="AUROC of the whole point, or of a part of it",
             twin=np.stack(
                 [result["whole_twin"], result["part_twin"], *[nothing] * 2], 1
