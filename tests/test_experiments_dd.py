@@ -261,6 +261,14 @@ def test_a_shift_of_the_rise_is_seen():
     np.testing.assert_allclose(found, np.log(2.5), atol=0.05)
 
 
+def test_a_rise_that_is_still_to_come_is_later_than_the_last_point():
+    points = np.geomspace(10, 1000, 30)
+    curves = np.stack([1 / (1 + np.exp(-5 * np.log(points / at))) for at in (60, 1e5)])
+    found = decay_and_steps.risen_at_least(points, np.stack([curves[0], -curves[0]]))
+    np.testing.assert_allclose(found, np.log([60, 1000]), atol=0.05)
+    assert np.isnan(decay_and_steps.risen_at_least(points, curves * np.nan)).all()
+
+
 def test_rows_with_few_dimensions_do_not_count_for_the_ridge():
     flat, ridge = np.ones(4), np.array([1, 1.2, 1.1, 1.0])
     loss = np.stack([flat, flat, ridge, flat])[:, None]
