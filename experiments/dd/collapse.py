@@ -1,4 +1,4 @@
-"""DD-10, 11, 12: features are found once each has been seen often enough.
+"""DD-10, 11, 12: are features found once each has been seen often enough?
 
 Figure: the largest D_i against T(1 − S), how often a feature occurs in the training
 set, and against T itself, for several sparsities S and two hidden sizes; after the
@@ -38,7 +38,7 @@ from toymodels.result import Result
 from toymodels.stats import bootstrap_interval
 
 IDS = ("DD-10", "DD-11", "DD-12")
-TITLE = "Features are found once each was seen often enough"
+TITLE = "How many points until features are found"
 MESSIER = 0.1  # wider range of the half-rise points, natural logarithms
 CHANGED = (
     "changed after a first run of this seed: the same T for all S, and a slope instead "
@@ -125,7 +125,8 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
         ylabel="largest $D_i$",
         xscale="log",
         columns=2,
-        title=f"{TITLE}: at d = {first} the rise is at T ~ 1/(1 − S)^{power:.2f}",
+        title=f"{TITLE}: at d = {first} half-way at "
+        f"$T \\propto (1 - S)^{{-{power:.2f}}}$",
         caption=settings.note(band="all data sets"),
     )
     for axes in figure.axes:
