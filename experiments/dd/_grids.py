@@ -21,7 +21,7 @@ SPREAD = 8
 
 
 @settings
-class Grid(FiniteModels):
+class PointGrid(FiniteModels):
     """Settings of a curve over T.
 
     Args:
@@ -41,7 +41,7 @@ class Grid(FiniteModels):
 
 
 def over_points(
-    settings: Grid,
+    settings: PointGrid,
     train: Callable[[tm.TrainSpec], tm.Run],
     *measures: Callable[[tm.Run], Float[np.ndarray, " runs"]],
     decays: Sequence[float] | None = None,

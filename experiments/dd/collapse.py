@@ -29,7 +29,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.dd._grids import Grid, half_rise, over_points
+from experiments.dd._grids import PointGrid, half_rise, over_points
 from experiments.finite_models import largest_share
 from toymodels.claims import AtLeast, Claim, Within, control, judge
 from toymodels.config import check_choice, check_range, from_json, settings, to_json
@@ -48,7 +48,7 @@ SOURCE = "comments on Henighan et al. 2023, max feature dimensionality against T
 
 
 @settings
-class Collapse(Grid):
+class Collapse(PointGrid):
     """Settings of DD-10 to 12.
 
     Args:

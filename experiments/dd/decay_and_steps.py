@@ -27,7 +27,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.dd._grids import Grid, bump_height, half_rise, over_points
+from experiments.dd._grids import PointGrid, bump_height, half_rise, over_points
 from experiments.diverged import unless_diverged
 from experiments.finite_models import largest_share
 from toymodels.claims import AtMost, Claim, IsTrue, control, judge
@@ -41,7 +41,7 @@ SOURCE = "Henighan et al. 2023, weight decay and epochs"
 
 
 @settings
-class DecayAndSteps(Grid):
+class DecayAndSteps(PointGrid):
     """Settings of DD-6 and DD-9.
 
     Args:

@@ -23,7 +23,7 @@ from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
-from experiments.dd._grids import Grid, bump_height, over_points
+from experiments.dd._grids import PointGrid, bump_height, over_points
 from experiments.diverged import unless_diverged
 from toymodels.claims import AtLeast, Claim, control, judge
 from toymodels.config import check_choice, check_count, from_json, settings, to_json
@@ -40,7 +40,7 @@ LARGE = 3
 
 
 @settings
-class HeatMap(Grid):
+class HeatMap(PointGrid):
     """Settings of DD-5.
 
     Args:
