@@ -240,6 +240,8 @@ def claims(result: Result) -> list[Claim]:
                     detail="a curve that has not risen by the last T counts as there",
                 ),
             ),
+            note="control changed after a first run of this seed: S = 0.98 instead of "
+            "0.99, with one more T, and a rise still to come counts at the last T",
             **common,
         ),
     ]

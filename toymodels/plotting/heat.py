@@ -14,6 +14,7 @@ from matplotlib.figure import Figure
 
 from toymodels.plotting.canvas import panels
 from toymodels.plotting.captions import set_caption, set_color_bars, set_title
+from toymodels.plotting.curves import label_panels
 from toymodels.plotting.palette import SEQUENTIAL, style
 
 
@@ -54,16 +55,10 @@ def heat_maps(
     values = np.stack(list(maps.values()))
     low, high = limits or (np.nanmin(values), np.nanmax(values))
     scale = ScalarMappable(Normalize(low, high), SEQUENTIAL)
-    for index, (panel, (name, cells)) in enumerate(
-        zip(axes, maps.items(), strict=True)
-    ):
+    for panel, (name, cells) in zip(axes, maps.items(), strict=True):
         draw_heat_map(panel, x, y, cells, scale=scale, number_format=number_format)
         panel.set_title(name)
-        if index + columns >= len(maps):
-            panel.set_xlabel(xlabel)
-            panel.tick_params(labelbottom=True)
-        if index % columns == 0:
-            panel.set_ylabel(ylabel)
+    label_panels(figure, axes, columns=columns, xlabel=xlabel, ylabel=ylabel)
     set_color_bars(figure, [(scale, label, "neither")])
     set_title(figure, title)
     set_caption(figure, caption)

@@ -20,6 +20,7 @@ from matplotlib.patheffects import withStroke
 
 from toymodels.plotting.canvas import panels
 from toymodels.plotting.captions import set_caption, set_legend, set_title
+from toymodels.plotting.curves import label_panels
 from toymodels.plotting.marks import cell_edges, plain_log_ticks
 from toymodels.plotting.palette import AREAS, style
 
@@ -68,18 +69,12 @@ def phase_diagram(
     figure, axes = panels(
         len(maps), columns=columns, panel_height=size, sharex=True, sharey=True
     )
-    for index, (panel, (name, cells)) in enumerate(
-        zip(axes, maps.items(), strict=True)
-    ):
+    for panel, (name, cells) in zip(axes, maps.items(), strict=True):
         draw_phases(panel, x, y, cells, class_colors=class_colors, log=log)
         for line, (at_x, at_y) in enumerate((boundaries or {}).values()):
             panel.plot(at_x, at_y, **_boundary_look(line))
         panel.set_title(name)
-        if index + columns >= len(maps):
-            panel.set_xlabel(xlabel)
-            panel.tick_params(labelbottom=True)
-        if index % columns == 0:
-            panel.set_ylabel(ylabel)
+    label_panels(figure, axes, columns=columns, xlabel=xlabel, ylabel=ylabel)
     if flip_y:
         axes[0].invert_yaxis()
     handles: list = [

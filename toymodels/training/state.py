@@ -215,6 +215,14 @@ def sample(
     return jax.tree.map(lambda leaf: leaf.reshape(-1, *leaf.shape[2:]), x)
 
 
+def _drawn(plan: Plan, inputs: Inputs, state: TrainState) -> Any:
+    """Samples of the coming step for every run, as `sample` gives them."""
+    members = state.failed_at.shape[0] // state.keys.shape[0]
+    return sample(
+        inputs.features, state.keys, state.step, members=members, batch=plan.batch
+    )
+
+
 def step(
     plan: Plan, inputs: Inputs, state: TrainState, x: Any = None
 ) -> tuple[TrainState, StepInfo]:
@@ -230,11 +238,7 @@ def step(
         The next state, and the loss of each run before the update.
     """
     runs = state.failed_at.shape[0]
-    members = runs // state.keys.shape[0]
-    if x is None:
-        x = sample(
-            inputs.features, state.keys, state.step, members=members, batch=plan.batch
-        )
+    x = _drawn(plan, inputs, state) if x is None else x
     loss_of = functools.partial(
         loss_and_gradient, plan.model, plan.objective, runs=runs
     )
@@ -304,8 +308,4 @@ def _kept(plan: Plan, inputs: Inputs, state: TrainState) -> Any:
     whole = inputs.features.whole_batch
     if not (whole and is_kept(plan.model.n, plan.batch, runs)):
         return None
-    members = runs // state.keys.shape[0]
-    rows = sample(
-        inputs.features, state.keys, state.step, members=members, batch=plan.batch
-    )
-    return jax.vmap(SparseRows.columns)(rows)
+    return jax.vmap(SparseRows.columns)(_drawn(plan, inputs, state))
