@@ -128,7 +128,9 @@ def test_two_draws_for_a_feature_would_be_seen(block_of, monkeypatch):
 
 
 def test_samples_as_rows_would_be_seen(block_of, monkeypatch):
-    def on_rows(model, objective, params, x, importance, *, runs):
+    def on_rows(model, objective, params, x, terms, noise, *, runs):
+        importance = terms.importance
+
         def loss_of(params):
             rows, b = x.T, params["b"][None, :]
             output = jax.nn.relu(rows @ params["W"].T @ params["W"] + b)

@@ -11,7 +11,7 @@ import pytest
 
 import toymodels as tm
 from toymodels.training import batch_loss
-from toymodels.training.batch_loss import loss_and_gradient, losses
+from toymodels.training.batch_loss import LossTerms, loss_and_gradient, losses
 from toymodels.training.state import init, inputs_of, plan_of, step
 
 N, POINTS = 13, 11
@@ -79,7 +79,7 @@ def test_loss_and_gradient_are_those_of_a_dense_array(name, kind, exponent):
     @jax.jit
     def sparse(params):
         rows = data.draw(jax.random.key(0), POINTS)
-        settings = (one, objective, params, rows, importance)
+        settings = (one, objective, params, rows, LossTerms(importance))
         return loss_and_gradient(*settings, runs=1), losses(*settings, runs=1)
 
     @jax.jit

@@ -87,7 +87,7 @@ def test_permuted_features_permute_the_solution():
     spec = small_spec(features=tm.IndependentFeatures(n=5, probability=1.0))
     order = np.array([3, 0, 4, 1, 2])
     plan, inputs, state = plan_of(spec), inputs_of(spec), init(spec)
-    params, importance = state.params, inputs.importance
+    params, importance = state.params, inputs.terms.importance
     x = jax.random.uniform(jax.random.key(0), (spec.runs, 5, 16))
 
     def grads(params, x, importance):

@@ -30,7 +30,12 @@ from toymodels.features import (
     stack_datasets,
 )
 from toymodels.geometry import FeatureGeometry, find_shapes, measure, tegum_name
-from toymodels.models import Autoencoder, ComputationModel
+from toymodels.models import (
+    Autoencoder,
+    ComputationModel,
+    FrozenDenoiser,
+    ResidualDenoiser,
+)
 from toymodels.training import (
     DivergedWarning,
     Objective,
@@ -57,12 +62,14 @@ __all__ = [
     "FeatureDistribution",
     "FeatureGeometry",
     "FiniteDataset",
+    "FrozenDenoiser",
     "GaussianFeatures",
     "IndependentFeatures",
     "NoisyFeatures",
     "Objective",
     "Optimiser",
     "RepeatedPoint",
+    "ResidualDenoiser",
     "Run",
     "SettingsError",
     "TrainSpec",

@@ -115,7 +115,7 @@ def unplanted_twin(spec: TrainSpec, member: int) -> int | None:
     inputs = inputs_of(spec)
     if isinstance(spec.features, FiniteDataset):
         return None
-    traced = (inputs.features, inputs.importance, inputs.learning_rate)
+    traced = (inputs.features, inputs.terms, inputs.learning_rate)
     leaves = jax.tree_util.tree_leaves_with_path((*traced, inputs.weight_decay))
 
     def settings(member: int) -> list[np.ndarray]:

@@ -6,3 +6,4 @@ from toymodels.models.base import ModelSettings as ModelSettings
 from toymodels.models.base import Params as Params
 from toymodels.models.computation import ComputationModel as ComputationModel
 from toymodels.models.computation import ComputationModule as ComputationModule
+from toymodels.models.residual_denoiser import ResidualDenoiser as ResidualDenoiser

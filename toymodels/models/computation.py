@@ -19,7 +19,7 @@ from jaxtyping import Array, Float
 
 from toymodels.config import check_count, check_range, settings
 from toymodels.models.activations import activation, check_activation
-from toymodels.models.base import ModelSettings
+from toymodels.models.base import ModelSettings, Params, merged
 from toymodels.models.initialisers import check_initialiser, initial_matrix
 
 
@@ -96,6 +96,33 @@ class ComputationModel(ModelSettings):
     def module(self, rngs: nnx.Rngs) -> ComputationModule:
         """A new Flax module with initial parameters."""
         return ComputationModule(self, rngs=rngs)
+
+    def apply_noisy(
+        self, params: Params, x: Float[Array, "n batch"], noise: Float[Array, "..."]
+    ) -> Float[Array, "n batch"]:
+        """The output with noise added to the neurons' activations."""
+        module = merged(self, params)
+        return module.finish(module.encode(x) + noise, x)
+
+    def activations_from(
+        self,
+        params: Params,
+        layer: str,
+        h: Float[Array, "d_layer batch"],
+        x: Float[Array, "n batch"],
+    ) -> dict[str, Array]:
+        """As in `ModelSettings`; the residual stream goes around the neurons."""
+        module = merged(self, params)
+        first = {"input": h} if layer == "input" else {}
+        stream = h if layer == "input" else x
+        hidden = module.encode(h) if layer == "input" else h
+        return first | {"hidden": hidden, "output": module.finish(hidden, stream)}
+
+    def feature_directions(
+        self, params: Params, layer: str
+    ) -> Float[Array, "d_layer n"] | None:
+        """The columns of W₁ in the neurons; the axes of the input."""
+        return jnp.eye(self.n) if layer == "input" else params["W1"]
 
     def linear_control(self) -> "ComputationModel":
         """The linear model ŷ = W₂W₁ x + b, plus x with a residual stream."""

@@ -15,6 +15,7 @@ rows are then neither gathered nor scattered again in every step.
 Axis letters: n features, `batch` samples (as columns), `runs` the ensemble.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
@@ -24,6 +25,7 @@ from jaxtyping import Array, Float
 
 from toymodels.features import SparseRows, WeightedColumns
 from toymodels.models import Autoencoder, ModelSettings, Params
+from toymodels.pytree import register_pytree
 from toymodels.training.objective import Objective
 
 # Numbers in one (runs, n, batch) array of a block: 4 MiB. Smaller blocks send the
@@ -36,6 +38,28 @@ BLOCK_NUMBERS = 2**20
 KEPT_NUMBERS = 2**23
 
 Batch = Float[Array, "n batch"] | SparseRows | WeightedColumns
+
+
+@dataclasses.dataclass(frozen=True)
+class LossTerms:
+    """What a loss depends on besides samples and parameters, of one or many runs."""
+
+    importance: Float[Array, "*runs outputs"]
+    """I_i."""
+    noise: Float[Array, "*runs"] | None = None
+    """Standard deviation of the noise inside the model, in training."""
+    exponent: Float[Array, "*runs"] | None = None
+    """q, in place of the objective's."""
+    mixing: Float[Array, "*runs outputs n"] | None = None
+    """M of the targets t(x) + M x."""
+
+    @property
+    def varied(self) -> dict[str, Any]:
+        """What `Objective` takes besides the importance."""
+        return {"exponent": self.exponent, "mixing": self.mixing}
+
+
+register_pytree(LossTerms, tuple(f.name for f in dataclasses.fields(LossTerms)))
 
 
 def is_kept(n: int, batch: int, runs: int) -> bool:
@@ -53,7 +77,8 @@ def loss_and_gradient(
     objective: Objective,
     params: Params,
     batch: Batch,
-    importance: Float[Array, " n"],
+    terms: LossTerms,
+    noise: Float[Array, "..."] | None = None,
     *,
     runs: int,
 ) -> tuple[Float[Array, ""], Params]:
@@ -64,13 +89,19 @@ def loss_and_gradient(
         objective: what to compute.
         params: of the run.
         batch: samples as columns; or sparse rows, which are taken in blocks.
-        importance: I_i.
+        terms: of the run.
+        noise: standard normal numbers of the model's `noise_shape`; without them there
+            is no noise.
         runs: over how many runs this is mapped, which decides the size of a block.
     """
 
     def loss_of(params: Params, part: Batch) -> Float[Array, ""]:
-        x, output, weight = _seen(model, params, part)
-        return objective.loss(x, output, importance, weight)
+        if terms.noise is None or noise is None:
+            x, output, weight = _seen(model, params, part)
+        else:
+            x, weight = part, None
+            output = model.apply_noisy(params, x, terms.noise * noise)
+        return objective.loss(x, output, terms.importance, weight, **terms.varied)
 
     return _sum_over_blocks(
         lambda part: jax.value_and_grad(loss_of)(params, part), batch, runs
@@ -82,17 +113,18 @@ def losses(
     objective: Objective,
     params: Params,
     batch: Batch,
-    importance: Float[Array, " n"],
+    terms: LossTerms,
     *,
     runs: int,
 ) -> tuple[Float[Array, ""], Float[Array, ""]]:
-    """The loss of one run, and that of predicting zero; as `loss_and_gradient`."""
+    """The loss of one run without noise, and that of predicting zero."""
+    given, varied = terms.importance, terms.varied
 
     def both(part: Batch) -> tuple[Float[Array, ""], Float[Array, ""]]:
         x, output, weight = _seen(model, params, part)
         return (
-            objective.loss(x, output, importance, weight),
-            objective.loss(x, jnp.zeros_like(output), importance, weight),
+            objective.loss(x, output, given, weight, **varied),
+            objective.loss(x, jnp.zeros_like(output), given, weight, **varied),
         )
 
     return _sum_over_blocks(both, batch, runs)

@@ -68,7 +68,7 @@ def divide(spec: TrainSpec) -> tuple[Block, ...]:
     """
     if jax.default_backend() != "cpu":
         return (undivided(spec),)
-    size = _runs_in_block(spec.model.n, spec.batch, spec.runs)
+    size = _runs_in_block(spec.width, spec.batch, spec.runs)
     members = _ranges(spec.members, size)
     seeds = _ranges(
         len(spec.seeds), max(size // spec.members, 1) if len(members) == 1 else 1
@@ -245,7 +245,7 @@ def block_inputs(inputs: Inputs, block: Block, members: int) -> Inputs:
             lambda leaf: jax.device_put(np.asarray(leaf)[block.seeds, block.members]),
             inputs.features,
         ),
-        importance=inputs.importance[runs],
+        terms=jax.tree.map(lambda leaf: leaf[runs], inputs.terms),
         learning_rate=inputs.learning_rate[runs],
         weight_decay=inputs.weight_decay[runs],
         snapshot_steps=inputs.snapshot_steps,

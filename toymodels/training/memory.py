@@ -86,9 +86,12 @@ def estimate_bytes(spec: TrainSpec) -> int:
 
 def _need_of(spec: TrainSpec, runs: int) -> MemoryNeed:
     sizes = [math.prod(shape[1:]) for shape in spec.parameter_shapes().values()]
-    hidden = max(sizes) // spec.model.n
+    # A unit has a weight for each entry of a sample, or of an output.
+    hidden = max(*sizes, sum(sizes) // 2) // spec.width
+    if spec.noise is not None:
+        hidden += math.prod(spec.model.noise_shape(1))
     need = memory_need(
-        n=spec.model.n,
+        n=spec.width,
         hidden=hidden,
         parameters=sum(sizes),
         runs=runs,

@@ -73,7 +73,7 @@ def place(
 
     placed = Inputs(
         features=put(inputs.features, 0 if of_seeds else 1),
-        importance=put(inputs.importance, 0),
+        terms=put(inputs.terms, 0),
         learning_rate=put(inputs.learning_rate, 0),
         weight_decay=put(inputs.weight_decay, 0),
         snapshot_steps=put(inputs.snapshot_steps, None),

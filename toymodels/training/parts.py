@@ -24,7 +24,7 @@ import numpy as np
 from toymodels.config import SettingsError, check_count
 from toymodels.training.blocks import Block, undivided
 from toymodels.training.run import History, Run, Snapshots, warn_of_diverged
-from toymodels.training.spec import TrainSpec
+from toymodels.training.spec import VARIED, TrainSpec
 from toymodels.training.state import plan_of, window_ends
 
 # Work is counted in numbers of one (runs, n, batch) array times steps. A core of 2026
@@ -70,6 +70,11 @@ def part(spec: TrainSpec, block: Block) -> TrainSpec:
             return array
         return array[runs if len(array) == spec.runs else members]
 
+    varied = {
+        name: cut(getattr(spec, name), rank)
+        for name, rank in VARIED.items()
+        if getattr(spec, name) is not None
+    }
     features = spec.features
     if features.members not in (None, 1):
         whole = features.members == spec.runs
@@ -80,6 +85,7 @@ def part(spec: TrainSpec, block: Block) -> TrainSpec:
         importance=cut(spec.importance, min(spec.importance.ndim, 1)),
         learning_rate=cut(spec.learning_rate, 0),
         weight_decay=cut(spec.weight_decay, 0),
+        **varied,
         members=len(members),
         seeds=spec.seeds[block.seeds],
     )
@@ -118,7 +124,7 @@ def join(spec: TrainSpec, parts: Iterable[tuple[Block, Run]]) -> Run:
 
 def _most_runs(spec: TrainSpec) -> int:
     numbers = min(max(PART_WORK // spec.steps, LEAST_NUMBERS), MOST_NUMBERS)
-    return max(numbers // (spec.model.n * spec.batch), LEAST_RUNS)
+    return max(numbers // (spec.width * spec.batch), LEAST_RUNS)
 
 
 def _ranges(total: int, most: int) -> list[slice]:

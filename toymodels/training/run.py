@@ -279,7 +279,7 @@ def _evaluate(
         x = sample(
             inputs.features, keys, index, members=runs // seeds, batch=plan.batch
         )
-        both = jax.vmap(losses_of)(params, x, inputs.importance)
+        both = jax.vmap(losses_of)(params, x, inputs.terms)
         return jax.tree.map(jnp.add, totals, both), None
 
     start = (jnp.zeros(runs), jnp.zeros(runs))

@@ -27,10 +27,18 @@ from toymodels.config import (
     content_hash,
     settings,
 )
-from toymodels.features import DEFAULT_GENERATOR, GENERATORS, FeatureDistribution
+from toymodels.features import (
+    DEFAULT_GENERATOR,
+    GENERATORS,
+    FeatureDistribution,
+    FiniteDataset,
+)
 from toymodels.models import ModelSettings
 from toymodels.training.objective import Objective
 from toymodels.training.optimiser import Optimiser
+
+# Settings that may be absent, and the axes of one run's value.
+VARIED = {"noise": 0, "exponent": 0, "mixing": 2}
 
 # A tuple of more would fill the memory before anything is checked.
 MOST_SEEDS = 10_000_000
@@ -49,6 +57,10 @@ class TrainSpec:
         importance: I_i ≥ 0; scalar, (n,), (members, 1), (members, n) or over runs.
         learning_rate: overrides the optimiser's; scalar, (members,) or (runs,).
         weight_decay: likewise.
+        noise: standard deviation ≥ 0 of Gaussian noise inside the model while it trains
+            (`apply_noisy`); scalar, (members,) or (runs,).
+        exponent: q ≥ 1 in place of the objective's; likewise.
+        mixing: M of targets t(x) + M x, (outputs, n), or with a leading axis likewise.
         seeds: one integer for each repetition, or their number.
         members: how many settings are swept; inferred from the arrays when None.
         steps: updates.
@@ -70,6 +82,9 @@ class TrainSpec:
     importance: Any = 1.0
     learning_rate: Any = None
     weight_decay: Any = None
+    noise: Any = None
+    exponent: Any = None
+    mixing: Any = None
     seeds: Any = 1
     members: Any = None
     steps: int = 10_000
@@ -91,8 +106,8 @@ class TrainSpec:
             )
         self.features.check_batch(self.batch)
         self._set("seeds", self._checked_seeds())
-        n = self.model.n
-        importance = check_length("importance", self.importance, n)
+        self._check_targets()
+        importance = check_length("importance", self.importance, self.model.outputs)
         if importance.ndim > 2:
             raise SettingsError("importance", f"{importance.ndim} axes", "at most 2")
         self._set("importance", _as_float32("importance", importance))
@@ -102,6 +117,8 @@ class TrainSpec:
             self._set(name, _as_float32(name, value, open_low=open_low))
             if getattr(self, name).ndim > 1:
                 raise SettingsError(name, value, "one number, or one for each member")
+        for name in VARIED:
+            self._set(name, self._checked_varied(name))
         self._set("members", self._checked_members())
         self._set("snapshots", self._checked_snapshots())
 
@@ -127,13 +144,56 @@ class TrainSpec:
             raise SettingsError("seeds", seeds, "one or more different integers")
         return seeds
 
+    def _check_targets(self) -> None:
+        n, outputs = self.model.n, self.model.outputs
+        x = jax.ShapeDtypeStruct((n, 1), np.float32)
+        found = jax.eval_shape(self.objective.targets, x).shape[0]
+        if found != outputs:
+            raise SettingsError(
+                "objective.target",
+                f"{self.objective.target!r} with {found} targets for n = {n}",
+                f"as many as the model has outputs, {outputs}",
+            )
+
+    def _checked_varied(self, name: str) -> np.ndarray | None:
+        value = getattr(self, name)
+        if value is None:
+            return None
+        if name == "mixing":
+            with np.errstate(over="ignore"):
+                value = np.asarray(check_range(name, value), np.float32)
+            shape = (self.model.outputs, self.model.n)
+            if value.shape[-2:] != shape or value.ndim not in (2, 3):
+                raise SettingsError(
+                    name, f"shape {value.shape}", f"{shape}, or one for each member"
+                )
+            return check_range(name, value)
+        if name == "exponent":
+            check_range(name, value, low=1.0, hint="exponent=2")
+            if self.objective.measure != "power":
+                raise SettingsError(
+                    name, value, f"none with measure={self.objective.measure!r}"
+                )
+        value = _as_float32(name, value)
+        if value.ndim > 1:
+            raise SettingsError(name, value, "one number, or one for each member")
+        if name == "noise" and isinstance(self.features, FiniteDataset):
+            raise SettingsError(
+                name, value, "none with a FiniteDataset", "fresh samples"
+            )
+        return value
+
     def _checked_members(self) -> int:
         leading = {
             "features": self.features.members,
             "importance": len(self.importance) if self.importance.ndim > 1 else None,
             "learning_rate": self._leading(self.learning_rate),
             "weight_decay": self._leading(self.weight_decay),
+            "mixing": None if self.mixing is None else self._leading_matrix(),
         }
+        for name in ("noise", "exponent"):
+            value = getattr(self, name)
+            leading[name] = None if value is None else self._leading(value)
         lengths = {name: k for name, k in leading.items() if k is not None}
         members = self.members
         if members is None:
@@ -147,6 +207,9 @@ class TrainSpec:
                     f"members = {members} or runs = {members * len(self.seeds)}",
                 )
         return members
+
+    def _leading_matrix(self) -> int | None:
+        return len(self.mixing) if self.mixing.ndim > 2 else None
 
     @staticmethod
     def _leading(array: np.ndarray) -> int | None:
@@ -164,6 +227,11 @@ class TrainSpec:
     def runs(self) -> int:
         """Number of models: seeds × members."""
         return len(self.seeds) * self.members
+
+    @property
+    def width(self) -> int:
+        """The longer of a sample and an output: the rows of a step's largest arrays."""
+        return max(self.model.n, self.model.outputs)
 
     def parameter_shapes(self) -> dict[str, tuple[int, ...]]:
         """Shape (runs, …) of every parameter; nothing is allocated."""

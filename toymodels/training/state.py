@@ -28,10 +28,10 @@ from toymodels.features import (
 )
 from toymodels.models import ModelSettings, Params
 from toymodels.pytree import register_pytree
-from toymodels.training.batch_loss import is_kept, loss_and_gradient
+from toymodels.training.batch_loss import LossTerms, is_kept, loss_and_gradient
 from toymodels.training.objective import Objective
 from toymodels.training.optimiser import Optimiser
-from toymodels.training.spec import TrainSpec
+from toymodels.training.spec import VARIED, TrainSpec
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +54,9 @@ class TrainState:
     """Each of shape (snaps, runs, …); zero until their step is reached."""
 
 
+# Folded into a step's key for the noise, which the samples' keys are not.
+NOISE_STREAM = 2**31 - 1
+
 # The fields of a `TrainState` that have an axis of runs, and which one it is.
 RUN_AXIS = {
     "params": 0,
@@ -70,7 +73,8 @@ class Inputs:
 
     features: FeatureDistribution
     """Leaves of shape (seeds, members, …)."""
-    importance: Float[Array, "runs n"]
+    terms: LossTerms
+    """Each of shape (runs, …)."""
     learning_rate: Float[Array, " runs"]
     weight_decay: Float[Array, " runs"]
     snapshot_steps: Int[Array, " snaps"]
@@ -122,7 +126,7 @@ def window_ends(plan: Plan) -> Int[np.ndarray, " windows"]:
 
 def inputs_of(spec: TrainSpec) -> Inputs:
     """The traced half of a spec, each array over all runs."""
-    seeds, members, n = len(spec.seeds), spec.members, spec.model.n
+    seeds, members = len(spec.seeds), spec.members
     leading = spec.features.members or members
     features = spec.features.per_member(leading)
     if leading != spec.runs:
@@ -135,8 +139,13 @@ def inputs_of(spec: TrainSpec) -> Inputs:
         spec.over_runs(spec.importance, min(spec.importance.ndim, 1)).reshape(
             spec.runs, -1
         ),
-        (spec.runs, n),
+        (spec.runs, spec.model.outputs),
     )
+    varied = {
+        name: spec.over_runs(getattr(spec, name), rank)
+        for name, rank in VARIED.items()
+        if getattr(spec, name) is not None
+    }
     return Inputs(
         features=jax.tree.map(
             lambda leaf: jax.device_put(
@@ -144,7 +153,7 @@ def inputs_of(spec: TrainSpec) -> Inputs:
             ),
             features,
         ),
-        importance=jax.device_put(importance),
+        terms=LossTerms(**jax.device_put({"importance": importance, **varied})),
         learning_rate=jax.device_put(spec.over_runs(spec.learning_rate, 0)),
         weight_decay=jax.device_put(spec.over_runs(spec.weight_decay, 0)),
         snapshot_steps=jax.device_put(np.array(spec.snapshots, np.int32)),
@@ -223,6 +232,24 @@ def _drawn(plan: Plan, inputs: Inputs, state: TrainState) -> Any:
     )
 
 
+def _noise(plan: Plan, inputs: Inputs, state: TrainState) -> Any:
+    """Standard normal numbers for every run, (runs, …); None where there is no noise.
+
+    As with samples, the members of a seed share them.
+    """
+    if inputs.terms.noise is None:
+        return None
+    shape = plan.model.noise_shape(plan.batch)
+
+    def of_seed(key: PRNGKeyArray) -> Float[Array, "..."]:
+        key = jax.random.fold_in(jax.random.fold_in(key, state.step), NOISE_STREAM)
+        return jax.random.normal(key, shape)
+
+    drawn = jax.vmap(of_seed)(state.keys)
+    members = state.failed_at.shape[0] // state.keys.shape[0]
+    return jnp.repeat(drawn, members, axis=0)
+
+
 def step(
     plan: Plan, inputs: Inputs, state: TrainState, x: Any = None
 ) -> tuple[TrainState, StepInfo]:
@@ -243,6 +270,8 @@ def step(
         loss_and_gradient, plan.model, plan.objective, runs=runs
     )
 
+    noise = _noise(plan, inputs, state)
+
     def update(grads, optimiser, params, learning_rate, weight_decay):
         rule = plan.optimiser.transformation(plan.steps, learning_rate, weight_decay)
         # Optax raises floats to integer powers, which strict promotion forbids.
@@ -250,7 +279,7 @@ def step(
             updates, optimiser = rule.update(grads, optimiser, params)
         return optax.apply_updates(params, updates), optimiser
 
-    loss, grads = jax.vmap(loss_of)(state.params, x, inputs.importance)
+    loss, grads = jax.vmap(loss_of)(state.params, x, inputs.terms, noise)
     params, optimiser = jax.vmap(update)(
         grads,
         state.optimiser,
@@ -258,6 +287,8 @@ def step(
         inputs.learning_rate,
         inputs.weight_decay,
     )
+    # Not by a gradient of 0: weight decay would shrink them.
+    params = {**params, **{k: state.params[k] for k in plan.model.frozen}}
     done = state.step + 1
     # Not step · windows // steps, which overflows 32 bits in long runs.
     window = (jnp.asarray(window_ends(plan)) <= state.step).sum()
