@@ -35,6 +35,7 @@ from toymodels.training.status import BUDGET_SPENT as BUDGET_SPENT
 from toymodels.training.status import CONVERGED as CONVERGED
 from toymodels.training.status import NON_FINITE as NON_FINITE
 from toymodels.training.status import STATUS_NAMES as STATUS_NAMES
+from toymodels.training.weights import Weights as Weights
 from toymodels.training.weights import WeightsError as WeightsError
 from toymodels.training.weights import load_weights as load_weights
 from toymodels.training.weights import save_weights as save_weights

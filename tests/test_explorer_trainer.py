@@ -1,0 +1,215 @@
+"""The live training: settings that act at once, pause, restart, history, divergence."""
+
+import dataclasses
+import time
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import toymodels as tm
+from toymodels.explorer import Controls, LiveTrainer, trainer
+
+QUICK = Controls(batch=32)
+
+
+def until(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "nothing happened"
+        time.sleep(0.005)
+
+
+@pytest.fixture
+def live():
+    made = []
+
+    def make(controls=QUICK):
+        made.append(LiveTrainer(controls))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+def stepped(one, count):
+    target = one.newest.step + count
+    one.step(count)
+    until(lambda: one.newest.step >= target and one.status != "playing")
+    return one.newest
+
+
+def test_steps_are_those_of_the_trainer(live):
+    one = live()
+    stepped(one, 7)
+    stepped(one, 5)
+    spec = dataclasses.replace(QUICK.spec(), steps=12)
+    expected = tm.train(spec)
+    np.testing.assert_allclose(one.newest.W, expected.params["W"][0], rtol=1e-5)
+    assert one.newest.step == 12 and one.status == "paused"
+
+
+def test_it_plays_until_it_is_paused(live):
+    one = live()
+    assert one.newest.step == 0 and one.status == "paused"
+    one.play()
+    until(lambda: one.newest.step > 20)
+    assert one.status == "playing" and one.steps_per_second > 0
+    one.pause()
+    stepped(one, 1)
+    at = one.newest.step
+    time.sleep(0.1)
+    assert one.newest.step == at
+
+
+def test_live_settings_act_without_a_restart(live):
+    one = live()
+    before = stepped(one, 20)
+    changed = dataclasses.replace(QUICK, learning_rate=1e-6)
+    assert not one.change(changed)
+    after = stepped(one, 20)
+    assert after.step == 40
+    still = np.abs(after.W - before.W).max()
+    one.change(QUICK)
+    moved = np.abs(stepped(one, 20).W - after.W).max()
+    assert still < 1e-4 < moved
+    assert [f.controls.learning_rate for f in (before, after)] == [3e-3, 1e-6]
+
+
+@pytest.mark.parametrize("name", Controls.live)
+def test_no_live_setting_compiles_again(live, name):
+    controls = dataclasses.replace(QUICK, backdoor_size=2, backdoor_rate=0.1)
+    one = live(controls)
+    stepped(one, 2)
+    programs = trainer.advance._cache_size()
+    value = {"sparsity": 0.5, "exponent": 3.0}.get(name, 0.25)
+    one.change(dataclasses.replace(controls, **{name: value}))
+    assert np.isfinite(stepped(one, 2).W).all()
+    assert trainer.advance._cache_size() == programs
+
+
+def test_other_settings_restart_and_go_on_playing(live):
+    one = live()
+    one.play()
+    until(lambda: one.newest.step > 5)
+    assert one.change(dataclasses.replace(QUICK, n=7))
+    until(lambda: one.newest.W.shape == (2, 7) and one.newest.step > 5)
+    assert all(frame.W.shape == (2, 7) for frame in one.frames())
+    one.restart()
+    assert one.frames()[0].step == 0
+
+
+def test_a_seed_begins_the_same_way_again(live):
+    one = live()
+    first = stepped(one, 9).W
+    one.restart()
+    np.testing.assert_array_equal(stepped(one, 9).W, first)
+
+
+def test_history_is_thinned_evenly_and_keeps_its_ends(live, monkeypatch):
+    monkeypatch.setattr(trainer, "MOST_FRAMES", 8)
+    one = live()
+    for _ in range(40):
+        stepped(one, 1)
+    frames = one.frames()
+    steps = [frame.step for frame in frames]
+    assert len(frames) <= 9 and steps[0] == 0 and steps[-1] == 40
+    gaps = np.diff(steps[:-1])
+    assert gaps.min() >= 4 and len(set(gaps)) == 1
+    assert one.at(17).step == min(steps, key=lambda s: abs(s - 17))
+
+
+def test_divergence_is_said_and_a_change_recovers(live):
+    one = live(dataclasses.replace(QUICK, exponent=8.0, learning_rate=1.0))
+    with np.errstate(all="ignore"):
+        one.change(dataclasses.replace(QUICK, exponent=8.0, learning_rate=1.0))
+        one._state.params["W"] = one._state.params["W"] * np.float32(1e20)
+        one.play()
+        until(lambda: one.status == "diverged")
+    one.play()
+    assert one.status == "diverged"
+    one.restart()
+    stepped(one, 2)
+    assert one.status == "paused"
+
+
+def test_closing_ends_the_thread(live):
+    one = live()
+    one.play()
+    until(lambda: one.newest.step > 0)
+    thread = one._thread
+    one.close()
+    assert not thread.is_alive() and one.status == "ended"
+    one.play()
+    assert one.status == "ended"
+
+
+def test_waiting_ends_with_the_next_frame(live):
+    one = live()
+    version = one.version
+    assert one.wait(version, timeout=0.01) == version
+    one.step(1)
+    assert one.wait(version, timeout=60) > version
+
+
+def test_groups_and_backdoor_are_what_is_trained():
+    grouped = Controls(n=6, groups="anticorrelated", group_size=3, sparsity=0.25)
+    np.testing.assert_allclose(grouped.features().activity(), 0.25)
+    planted = Controls(n=9, backdoor_size=3, backdoor_rate=0.2)
+    assert (planted.point() > 0).sum() == 3
+    assert planted.features().rate == pytest.approx(0.2)
+
+
+@pytest.mark.parametrize(
+    ("data", "field"),
+    [
+        ({"n": 101}, "n"),
+        ({"n": 1}, "n"),
+        ({"n": 5.0}, "n"),
+        ({"n": True}, "n"),
+        ({"d": 5}, "d"),
+        ({"n": 50, "d": 21}, "d"),
+        ({"sparsity": 1.0}, "sparsity"),
+        ({"sparsity": -0.1}, "sparsity"),
+        ({"sparsity": float("nan")}, "sparsity"),
+        ({"sparsity": "0.5"}, "sparsity"),
+        ({"exponent": 9.0}, "exponent"),
+        ({"learning_rate": 0.0}, "learning_rate"),
+        ({"activation": "eval"}, "activation"),
+        ({"groups": "correlated", "n": 5}, "group_size"),
+        ({"backdoor_size": 6}, "backdoor_size"),
+        ({"backdoor_rate": 0.9}, "backdoor_rate"),
+        ({"batch": 10**9}, "batch"),
+        ({"seed": -1}, "seed"),
+        ({"importance_decay": 0.0}, "importance_decay"),
+        ({"colour": "red"}, "settings"),
+        ([1], "settings"),
+    ],
+)
+def test_bad_settings_name_their_field(data, field):
+    with pytest.raises(tm.SettingsError) as caught:
+        Controls.of(data)
+    assert caught.value.field.partition("[")[0] == field
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+
+
+@given(
+    st.dictionaries(
+        st.sampled_from([f.name for f in dataclasses.fields(Controls)]), JSON
+    )
+)
+def test_anything_else_is_refused_in_one_way(data):
+    try:
+        controls = Controls.of(data)
+    except tm.SettingsError as error:
+        assert "\n" not in str(error)
+    else:
+        assert controls.spec().runs == 1

@@ -1,0 +1,190 @@
+"""What can be set in the explorer, checked on the server, and the run that it means.
+
+Some settings act at once on a training that goes on: they are traced by the compiled
+program. The others need a new model or another program, and restart it.
+
+Axis letters: n features, d hidden dimensions.
+"""
+
+import dataclasses
+from typing import Any, ClassVar
+
+import numpy as np
+
+import toymodels as tm
+from toymodels.config import (
+    SettingsError,
+    check_choice,
+    check_count,
+    check_probability,
+    check_range,
+    content_hash,
+    settings,
+)
+from toymodels.features import FeatureDistribution, random_point
+from toymodels.training import TrainSpec
+from toymodels.training.state import Inputs, inputs_of
+
+# Sizes at which a step takes little time and a frame little room.
+MOST_FEATURES, MOST_DIMENSIONS, MOST_BATCH = 100, 20, 4096
+# A live training has no end; the constant schedule does not look at this.
+ENDLESS = 2**31 - 1
+ACTIVATIONS = ("relu", "identity", "gelu")
+GROUPS = ("independent", "correlated", "anticorrelated")
+
+
+@settings
+class Controls:
+    """Every setting of the explorer.
+
+    Args:
+        n: features, 2 to 100.
+        d: hidden dimensions, 1 to 20, fewer than n.
+        sparsity: S, share of samples in which a feature (or a group) is off.
+        importance_decay: importance of feature i is decay^i.
+        exponent: q of the loss |x − x̂|^q.
+        learning_rate: of AdamW.
+        weight_decay: of AdamW.
+        backdoor_rate: share of samples that are the planted point.
+        activation: of the output; "identity" is the linear control.
+        groups: "independent", or groups of `group_size` that are on together, or of
+            which one is on at a time.
+        group_size: a divisor of n.
+        backdoor_size: active features of the planted point; 0 plants none.
+        batch: samples in each update.
+        seed: of initial weights, samples and the planted point.
+    """
+
+    live: ClassVar[tuple[str, ...]] = (
+        "sparsity",
+        "importance_decay",
+        "exponent",
+        "learning_rate",
+        "weight_decay",
+        "backdoor_rate",
+    )
+
+    n: int = 5
+    d: int = 2
+    sparsity: float = 0.9
+    importance_decay: float = 0.9
+    exponent: float = 2.0
+    learning_rate: float = 3e-3
+    weight_decay: float = 0.0
+    backdoor_rate: float = 0.0
+    activation: str = "relu"
+    groups: str = "independent"
+    group_size: int = 2
+    backdoor_size: int = 0
+    batch: int = 256
+    seed: int = 0
+
+    def __post_init__(self):
+        check_count("n", self.n, minimum=2, maximum=MOST_FEATURES)
+        check_count("d", self.d, maximum=MOST_DIMENSIONS)
+        if self.d >= self.n:
+            raise SettingsError("d", self.d, f"fewer than n = {self.n} dimensions")
+        check_probability("sparsity", 1 - check_range("sparsity", self.sparsity))
+        check_range("sparsity", self.sparsity, low=0.0, high=0.999)
+        check_range(
+            "importance_decay", self.importance_decay, low=0.0, high=1.0, open_low=True
+        )
+        check_range("exponent", self.exponent, low=1.0, high=8.0, hint="exponent=2")
+        check_range("learning_rate", self.learning_rate, low=1e-6, high=1.0)
+        check_range("weight_decay", self.weight_decay, low=0.0, high=10.0)
+        check_range("backdoor_rate", self.backdoor_rate, low=0.0, high=0.5)
+        check_choice("activation", self.activation, ACTIVATIONS)
+        check_choice("groups", self.groups, GROUPS)
+        check_count("group_size", self.group_size, minimum=2, maximum=MOST_FEATURES)
+        if self.groups != "independent" and self.n % self.group_size:
+            raise SettingsError(
+                "group_size", self.group_size, f"a divisor of n = {self.n}"
+            )
+        check_count("backdoor_size", self.backdoor_size, minimum=0, maximum=self.n)
+        check_count("batch", self.batch, maximum=MOST_BATCH)
+        check_count("seed", self.seed, minimum=0, maximum=2**32 - 1)
+
+    @classmethod
+    def of(cls, data: Any) -> "Controls":
+        """From what a browser sent: an object of known names and plain values.
+
+        Raises:
+            SettingsError: anything else; `field` names the place to show it at.
+        """
+        if not isinstance(data, dict):
+            raise SettingsError("settings", data, "an object of names and values")
+        known = {field.name: field for field in dataclasses.fields(cls)}
+        values = {}
+        for name, value in data.items():
+            if name not in known:
+                check_choice("settings", name, known)
+            kind = known[name].type
+            if kind is float and type(value) is int:
+                value = float(value)
+            if type(value) is not kind:
+                words = {int: "a whole number", float: "a number", str: "a name"}
+                raise SettingsError(name, value, words[kind])
+            values[name] = value
+        return cls(**values)
+
+    def restarts(self, other: "Controls") -> bool:
+        """Whether going from these to others needs a new training."""
+        return any(
+            getattr(self, f.name) != getattr(other, f.name)
+            for f in dataclasses.fields(self)
+            if f.name not in self.live
+        )
+
+    def model(self) -> tm.Autoencoder:
+        """Settings of the model."""
+        return tm.Autoencoder(n=self.n, d=self.d, activation=self.activation)
+
+    def importance(self) -> np.ndarray:
+        """I_i of every feature."""
+        return self.importance_decay ** np.arange(self.n)
+
+    def features(self) -> FeatureDistribution:
+        """The distribution of samples, with the planted point if there is one."""
+        p = 1 - self.sparsity
+        if self.groups == "independent":
+            base = tm.IndependentFeatures(n=self.n, probability=p)
+        else:
+            kind = {
+                "correlated": tm.CorrelatedGroup,
+                "anticorrelated": tm.AnticorrelatedGroup,
+            }[self.groups]
+            group = kind(n=self.group_size, probability=p)
+            base = tm.Concatenated(parts=(group,) * (self.n // self.group_size))
+        if not self.backdoor_size:
+            return base
+        return tm.RepeatedPoint(base=base, point=self.point(), rate=self.backdoor_rate)
+
+    def point(self) -> np.ndarray:
+        """The planted point."""
+        return random_point(self.n, size=self.backdoor_size, seed=self.seed)
+
+    def spec(self, steps: int = ENDLESS) -> TrainSpec:
+        """The ensemble of one run that these settings mean."""
+        return TrainSpec(
+            model=self.model(),
+            features=self.features(),
+            optimiser=tm.Optimiser(),
+            importance=self.importance(),
+            exponent=self.exponent,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            seeds=1,
+            steps=steps,
+            batch=self.batch,
+            history=1,
+            seed=self.seed,
+        )
+
+    def inputs(self) -> Inputs:
+        """What a running training is given instead, when a live setting changes."""
+        return inputs_of(self.spec())
+
+    @property
+    def fingerprint(self) -> str:
+        """Eight letters that name these settings."""
+        return content_hash(self)[:8]

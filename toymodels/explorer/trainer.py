@@ -1,0 +1,253 @@
+"""A training that goes on until it is told otherwise, in a thread of its own.
+
+The thread advances the compiled loop of training in chunks that last about as long as a
+frame of the page, and leaves the newest weights where anybody may look. Nobody who
+looks can hold it up: there is one newest frame, and a slow browser misses some.
+
+Earlier frames are kept for scrubbing, at even distances in steps; when there are too
+many, every second one is let go.
+
+Axis letters: n features, d hidden dimensions.
+"""
+
+import dataclasses
+import threading
+import time
+
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Float
+
+from toymodels.explorer.controls import ENDLESS, Controls
+from toymodels.training.state import (
+    Inputs,
+    Plan,
+    TrainState,
+    advance,
+    init,
+    inputs_of,
+    plan_of,
+)
+
+# Of a frame: long enough that looking costs little, short enough to look smooth.
+FRAME_SECONDS = 1 / 60
+MOST_CHUNK = 500
+MOST_FRAMES = 400
+
+PLAYING, PAUSED, DIVERGED, ENDED = "playing", "paused", "diverged", "ended"
+
+
+@dataclasses.dataclass(frozen=True)
+class Frame:
+    """The weights after some step, and the loss that led there."""
+
+    step: int
+    W: Float[np.ndarray, "d n"]
+    b: Float[np.ndarray, " n"]
+    loss: float | None
+    """Mean over the steps since the frame before; None before the first."""
+    controls: Controls
+    """As they were then."""
+
+
+class LiveTrainer:
+    """One training. All methods may be called from any thread.
+
+    Args:
+        controls: what to train; it starts paused, at step 0.
+    """
+
+    def __init__(self, controls: Controls):
+        self._changed = threading.Condition()
+        self._wanted = PAUSED
+        self._steps_wanted = 0
+        self._thread: threading.Thread | None = None
+        self.version = 0
+        """Rises with every frame and every change of status."""
+        self.status = PAUSED
+        self.steps_per_second = 0.0
+        with self._changed:
+            self._begin(controls)
+
+    # --- what a page asks for ------------------------------------------------------
+
+    def play(self) -> None:
+        """Go on until paused."""
+        with self._changed:
+            if self.status not in (DIVERGED, ENDED):
+                self._wanted = PLAYING
+                self._wake()
+
+    def pause(self) -> None:
+        """Stop after the chunk that is being computed."""
+        with self._changed:
+            self._wanted, self._steps_wanted = PAUSED, 0
+            self._changed.notify_all()
+
+    def step(self, count: int = 1) -> None:
+        """Do `count` steps more, then pause."""
+        with self._changed:
+            if self.status not in (DIVERGED, ENDED):
+                self._wanted = PAUSED
+                self._steps_wanted += count
+                self._wake()
+
+    def change(self, controls: Controls) -> bool:
+        """Take other settings: at once where they are live, else from the start.
+
+        Returns:
+            Whether the training began anew.
+        """
+        with self._changed:
+            restarts = self.controls.restarts(controls)
+            if restarts:
+                playing = self._wanted == PLAYING
+                self._begin(controls)
+                self._wanted = PLAYING if playing else PAUSED
+                if playing:
+                    self._wake()
+            else:
+                self.controls = controls
+                self._inputs = controls.inputs()
+                self._bump()
+            return restarts
+
+    def restart(self) -> None:
+        """From step 0 with the same settings, playing if it was."""
+        with self._changed:
+            playing = self._wanted == PLAYING
+            self._begin(self.controls)
+            if playing:
+                self._wanted = PLAYING
+                self._wake()
+
+    def close(self) -> None:
+        """End the thread; the frames stay."""
+        with self._changed:
+            self._wanted, self._steps_wanted, self.status = ENDED, 0, ENDED
+            self._bump()
+            thread = self._thread
+        if thread is not None and thread is not threading.current_thread():
+            thread.join()
+
+    # --- what a page looks at ------------------------------------------------------
+
+    @property
+    def newest(self) -> Frame:
+        """The last frame."""
+        return self._newest
+
+    def frames(self) -> list[Frame]:
+        """Those kept, oldest first, the newest last."""
+        with self._changed:
+            kept = list(self._frames)
+            return kept if kept[-1] is self._newest else [*kept, self._newest]
+
+    def at(self, step: int) -> Frame:
+        """The kept frame nearest to a step."""
+        return min(self.frames(), key=lambda frame: abs(frame.step - step))
+
+    def wait(self, version: int, timeout: float | int) -> int:
+        """Until the version is another one, or the time is over; the version then."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.version != version, timeout)
+            return self.version
+
+    # --- the thread ----------------------------------------------------------------
+
+    def _begin(self, controls: Controls) -> None:
+        spec = controls.spec()
+        self.controls = controls
+        self._plan, self._inputs = plan_of(spec), inputs_of(spec)
+        self._state = init(spec)
+        # Counts trainings: a chunk of an older one is thrown away.
+        self._generation = getattr(self, "_generation", 0) + 1
+        self._newest = _frame(self._state, None, controls)
+        self._frames, self._spacing = [self._newest], 1
+        self._wanted, self._steps_wanted, self.status = PAUSED, 0, PAUSED
+        self._bump()
+
+    def _wake(self) -> None:
+        if self._thread is None or not self._thread.is_alive():
+            self._thread = threading.Thread(
+                target=self._run, name="toymodels-live", daemon=True
+            )
+            self._thread.start()
+        self._changed.notify_all()
+
+    def _bump(self) -> None:
+        self.version += 1
+        self._changed.notify_all()
+
+    def _run(self) -> None:
+        chunk = 1
+        while True:
+            with self._changed:
+                self._changed.wait_for(self._has_work)
+                if self.status == ENDED:
+                    return
+                if self.status == PAUSED:
+                    self.status = PLAYING
+                    self._bump()
+                count = chunk
+                if self._wanted != PLAYING:
+                    count = min(chunk, self._steps_wanted)
+                generation, state = self._generation, self._state
+                inputs, plan, controls = self._inputs, self._plan, self.controls
+            began = time.perf_counter()
+            state, loss = _advanced(plan, inputs, state, count)
+            seconds = time.perf_counter() - began
+            frame = _frame(state, loss, controls)
+            with self._changed:
+                if generation == self._generation and self.status != ENDED:
+                    self._take(state, frame, count, seconds)
+            # The first call of a program compiles, and says nothing about a step.
+            if seconds < 20 * FRAME_SECONDS or chunk > 1:
+                fitting = count * FRAME_SECONDS / max(seconds, 1e-6)
+                chunk = int(np.clip(fitting, max(chunk // 2, 1), 2 * chunk))
+                chunk = min(chunk, MOST_CHUNK)
+
+    def _has_work(self) -> bool:
+        if self.status == ENDED:
+            return True
+        return self._wanted == PLAYING or self._steps_wanted > 0
+
+    def _take(
+        self, state: TrainState, frame: Frame, count: int, seconds: float
+    ) -> None:
+        self._state, self._newest = state, frame
+        self.steps_per_second = count / seconds
+        if self._wanted != PLAYING:
+            self._steps_wanted = max(self._steps_wanted - count, 0)
+            self.status = PLAYING if self._steps_wanted else PAUSED
+        if not np.isfinite(frame.W).all() or frame.loss is None:
+            self._wanted, self._steps_wanted, self.status = PAUSED, 0, DIVERGED
+        elif frame.step >= ENDLESS - MOST_CHUNK:
+            self._wanted, self._steps_wanted, self.status = PAUSED, 0, PAUSED
+        if frame.step - self._frames[-1].step >= self._spacing:
+            self._frames.append(frame)
+        if len(self._frames) > MOST_FRAMES:
+            self._frames = self._frames[::2]
+            self._spacing = max(2 * self._spacing, 1)
+        self._bump()
+
+
+def _advanced(
+    plan: Plan, inputs: Inputs, state: TrainState, count: int
+) -> tuple[TrainState, float | None]:
+    """The state `count` steps later, and the mean loss since; None if not finite."""
+    state = advance(plan, inputs, state, state.step + jnp.int32(count))
+    loss = float(state.loss_sums[0, 0]) / count
+    # The sum starts over: of millions of steps it would lose its digits.
+    state = dataclasses.replace(state, loss_sums=jnp.zeros_like(state.loss_sums))
+    return state, loss if np.isfinite(loss) else None
+
+
+def _frame(state: TrainState, loss: float | None, controls: Controls) -> Frame:
+    return Frame(
+        step=int(state.step),
+        W=np.asarray(state.params["W"][0]),
+        b=np.asarray(state.params["b"][0]),
+        loss=loss,
+        controls=controls,
+    )
