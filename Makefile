@@ -53,6 +53,7 @@ bench: $(INSTALLED_BENCH)
 	$(BIN)/python benchmarks/run.py $(ARGS)
 	$(BIN)/python benchmarks/cluster.py
 	$(BIN)/python benchmarks/compile_share.py
+	$(BIN)/python benchmarks/contours.py
 
 setup-bench: $(INSTALLED_BENCH)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from experiments import stories
 from experiments.imprint import read_imprint
 from experiments.registry import HERE, Experiment, sort_key
 from experiments.runner import Outcome
@@ -20,6 +21,7 @@ from toymodels.ledger import (
     update_readme,
     write_ledger,
 )
+from toymodels.plotting import save_png
 
 REPOSITORY = HERE.parent
 
@@ -75,6 +77,20 @@ class Output:
             if path.name not in outcome.figures:
                 with explained(path):
                     path.unlink()
+
+    def write_stories(self, claims: Sequence[Claim]) -> Path | None:
+        """Draw the page of stories from the ledger, if it has all that the page needs.
+
+        Returns:
+            Its path, or None; then there is no such page in the folder either.
+        """
+        path = self.folder / stories.NAME
+        figure = stories.draw(claims)
+        if figure is not None:
+            return save_png(figure, path)
+        with explained(path):
+            path.unlink(missing_ok=True)
+        return None
 
     def write_claims(self, outcomes: Sequence[Outcome]) -> list[Claim]:
         """Write the ledger and, where it belongs, the README's table.

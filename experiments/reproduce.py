@@ -25,6 +25,7 @@ if __package__ in (None, ""):  # run as a file: its folder is on the path, not t
     _HERE = Path(__file__).resolve().parent
     sys.path[:] = [str(_HERE.parent), *(p for p in sys.path if p != str(_HERE))]
 
+from experiments import stories
 from experiments.changes import read_changes
 from experiments.cluster import check_cluster, connected
 from experiments.display import Display, claims_table, tally, where
@@ -200,6 +201,16 @@ def _page(output: Output) -> Path:
 def _write_page(output: Output, claims: Sequence[Claim]) -> None:
     """The report of everything in the folder, what earlier commands left included."""
     sections = []
+    page = output.write_stories(claims)
+    if page is not None:
+        sections.append(
+            Section(
+                id="Stories",
+                title=stories.TITLE,
+                docstring=stories.__doc__ or "",
+                figures=(page,),
+            )
+        )
     for experiment in output.experiments:
         figures = output.figures(experiment)
         own = tuple(c for c in claims if c.experiment in experiment.ids)

@@ -69,3 +69,19 @@ def test_bytes_of_a_dataset_grow_with_its_points(scripts):
     # A part has 6,990 points, so both sizes are counted whole.
     small, large = (gpu_cases._many_features(300, T, chunk=1) for T in (3_000, 6_000))
     assert large.bytes() / small.bytes() == pytest.approx(2, rel=0.05)
+
+
+def test_contours_are_searched_faster_than_in_numpy_and_are_the_same(tmp_path):
+    out = tmp_path / "contours.json"
+    flags = ["--pairs", "4", "--angles", "9", "--repeats", "2", "--out", out]
+    done = subprocess.run(
+        [sys.executable, *map(str, [BENCHMARKS / "contours.py", *flags])],
+        env={**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(out.read_text())
+    assert found["ratio"]["median"] > 1
+    assert found["largest_difference"] < 1.02 * found["grid_step"]
+    assert found["without_boundary"]["ours"] == found["without_boundary"]["numpy"]

@@ -35,7 +35,16 @@ ROOT = Path(__file__).parents[1]
 
 KEYS = {
     *("id", "experiment", "statement", "source", "statistic", "expected"),
-    *("tolerance", "measured", "interval", "seeds", "scale", "verdict", "controls"),
+    *(
+        "tolerance",
+        "measured",
+        "interval",
+        "seeds",
+        "scale",
+        "verdict",
+        "accepted",
+        "controls",
+    ),
 }
 
 
@@ -232,6 +241,8 @@ def test_a_ledger_is_plain_json_with_the_stated_keys(tmp_path):
     assert second["interval"] is None
     assert third["seeds"] == 0
     assert first["interval"] == [1.1, 1.3]
+    assert first["accepted"] == [1.0, None]
+    assert third["accepted"] == [None, 2.0]
     assert set(first["controls"][0]) == {
         *("name", "expected", "measured", "interval", "failed_as_it_must"),
     }
@@ -276,6 +287,7 @@ def test_a_readme_is_updated_between_its_markers_only(tmp_path):
     assert table_in_readme(readme) == readme_table(examples())
     assert not update_readme(readme, examples())
     assert table_in_readme(readme) != readme_table(examples()[:2])
+    assert "<summary><b>TMS</b>: 3 claims: 2 supported, 1 inconclusive" in text
 
 
 @pytest.mark.parametrize(

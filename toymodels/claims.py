@@ -144,6 +144,8 @@ class Claim:
     controls: tuple[Control, ...] = ()
     note: str = ""
     """Why a verdict is weaker than the interval alone would make it."""
+    accepted: tuple[float | None, float | None] | None = None
+    """The region that the test accepts; None for an end that is open."""
 
     def __post_init__(self):
         check_choice("verdict", self.verdict, VERDICTS)
@@ -227,6 +229,7 @@ def judge(
         verdict=verdict,
         controls=tuple(controls),
         note="; ".join(remarks),
+        accepted=(_end(test.low), _end(test.high)),
     )
 
 
@@ -290,6 +293,11 @@ def _measure(
         return None, None, lost
     interval = bootstrap_interval(finite, statistic) if finite.size > 1 else None
     return float(statistic(finite)), interval, lost
+
+
+def _end(bound: Number) -> float | None:
+    """A bound as JSON can hold it."""
+    return float(bound) if np.isfinite(bound) else None
 
 
 def _place(test: Test, interval: Interval | None) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from toymodels.claims import Claim, Control, shown, shown_with_interval
+from toymodels.claims import VERDICTS, Claim, Control, shown, shown_with_interval
 from toymodels.config import SettingsError
 from toymodels.disk import StoreError, explained, write_atomically
 from toymodels.result import plain_text
@@ -84,16 +84,33 @@ def controls_in_brief(claim: Claim) -> str:
 
 
 def readme_table(claims: Iterable[Claim]) -> str:
-    """What stands between the README's two markers: the tally and the table."""
+    """What stands between the README's two markers: a tally, and a table a family.
+
+    The tables are folded away: they are longer than the rest of the page.
+    """
     claims = list(claims)
-    verdicts = [claim.verdict for claim in claims]
-    counts = {verdict: verdicts.count(verdict) for verdict in sorted(set(verdicts))}
-    tally = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
     scales = " and ".join(sorted({claim.scale for claim in claims}))
-    return (
-        f"{len(claims)} claims at {scales} scale: {tally}. A control is something that "
-        f"must fail the claim's test.\n\n{markdown_table(claims)}"
+    families: dict[str, list[Claim]] = {}
+    for claim in claims:
+        families.setdefault(claim.experiment.partition("-")[0], []).append(claim)
+    folded = [
+        f"<details><summary><b>{family}</b>: {_tally(own)}</summary>\n\n"
+        f"{markdown_table(own)}\n\n</details>"
+        for family, own in families.items()
+    ]
+    head = (
+        f"At {scales} scale {_tally(claims)}. A control is something that must fail the "
+        "claim's test."
     )
+    return "\n\n".join([head, *folded])
+
+
+def _tally(claims: list[Claim]) -> str:
+    """How many, and how many of each verdict, as "3 claims: 2 supported, …"."""
+    verdicts = [claim.verdict for claim in claims]
+    counts = {v: verdicts.count(v) for v in VERDICTS if v in verdicts}
+    said = ", ".join(f"{count} {verdict}" for verdict, count in counts.items())
+    return f"{len(claims)} {'claim' if len(claims) == 1 else 'claims'}: {said}"
 
 
 def update_readme(path: Path, claims: Iterable[Claim]) -> bool:
@@ -155,8 +172,15 @@ def _claim(entry: dict[str, Any]) -> Claim:
         Control(**{**c, "interval": _interval(c["interval"])})
         for c in entry["controls"]
     )
-    interval = _interval(entry["interval"])
-    return Claim(**{**entry, "interval": interval, "controls": controls})
+    accepted = entry.get("accepted")
+    return Claim(
+        **{
+            **entry,
+            "interval": _interval(entry["interval"]),
+            "controls": controls,
+            "accepted": None if accepted is None else (accepted[0], accepted[1]),
+        }
+    )
 
 
 def _interval(pair: list[float] | None) -> tuple[float, float] | None:

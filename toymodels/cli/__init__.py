@@ -1,4 +1,4 @@
-"""The command line: `toymodels list | reproduce | train | geometry | detect`.
+"""The command line: `toymodels list | reproduce | train | geometry | detect | probe`.
 
 Each subcommand is a dataclass with a `run` method that returns the exit code; flags and
 help come from its fields. Bad input is one line on standard error and exit code 2,

@@ -48,9 +48,9 @@ class Geometry:
         """Measure, print, draw."""
         path = self.path / WEIGHTS if self.path.is_dir() else self.path
         spec, params, indices = load_weights(path)
-        W = params["W"] if "W" in params else params["W1"]
-        loss = _losses(path.parent / MANIFEST, spec)[indices]
-        chosen = np.arange(len(W)) if self.all_runs else _best(spec, indices, loss)
+        W = next(params[name] for name in ("W", "W1", "E") if name in params)
+        loss = final_losses(path.parent / MANIFEST, spec)[indices]
+        chosen = np.arange(len(W)) if self.all_runs else best_seeds(spec, indices, loss)
         rows = [_row(spec, int(indices[k]), W[k], loss[k]) for k in chosen]
         picture = self.picture or path.parent / "geometry.png"
         shown = chosen[:MOST_PANELS]
@@ -64,7 +64,7 @@ class Geometry:
         return 0
 
 
-def _losses(manifest: Path, spec: TrainSpec) -> np.ndarray:
+def final_losses(manifest: Path, spec: TrainSpec) -> np.ndarray:
     """Final loss of every run of the spec; NaN where no manifest of it lies there."""
     try:
         data = json.loads(manifest.read_text())
@@ -75,7 +75,7 @@ def _losses(manifest: Path, spec: TrainSpec) -> np.ndarray:
     return loss if known else np.full(spec.runs, np.nan)
 
 
-def _best(spec: TrainSpec, indices: np.ndarray, loss: np.ndarray) -> np.ndarray:
+def best_seeds(spec: TrainSpec, indices: np.ndarray, loss: np.ndarray) -> np.ndarray:
     """Of the runs in the file, the best seed of each member.
 
     All runs where the losses are not known.

@@ -7,9 +7,11 @@ from typing import Annotated, Any
 
 import tyro
 
+from toymodels.cli.construct import Construct
 from toymodels.cli.detect import Detect
 from toymodels.cli.geometry import Geometry
 from toymodels.cli.list_experiments import ListExperiments
+from toymodels.cli.probe import ProbeCommand
 from toymodels.cli.reproduce import Reproduce
 from toymodels.cli.train import Train
 from toymodels.compilation import keep_compiled
@@ -24,8 +26,10 @@ Command = (
     Annotated[ListExperiments, tyro.conf.subcommand("list")]
     | Annotated[Reproduce, tyro.conf.subcommand("reproduce")]
     | Annotated[Train, tyro.conf.subcommand("train")]
+    | Annotated[Construct, tyro.conf.subcommand("construct")]
     | Annotated[Geometry, tyro.conf.subcommand("geometry")]
     | Annotated[Detect, tyro.conf.subcommand("detect")]
+    | Annotated[ProbeCommand, tyro.conf.subcommand("probe")]
 )
 
 

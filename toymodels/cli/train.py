@@ -38,6 +38,7 @@ from toymodels.store import provenance
 from toymodels.training import (
     STATUS_NAMES,
     ChunkReport,
+    Objective,
     Run,
     TrainSpec,
     check_memory,
@@ -51,6 +52,8 @@ from toymodels.training import (
 )
 
 WEIGHTS, MANIFEST, CHECKPOINTS = "weights.safetensors", "run.json", "checkpoints"
+# How the outputs of a head are compared with their targets.
+MEASURES = {"linear": "power", "logistic": "bernoulli", "softmax": "softmax"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -67,11 +70,16 @@ class Train:
       toymodels train --out runs/abs --model.kind computation --n 10 --model.neurons 6
           --values signed --objective.target abs
 
+      toymodels train --out runs/denoiser --model.kind denoiser --n 64 --d 32
+          --model.neurons 96 --values boolean --probability 0.03 --model.noise 0 0.1
+          --batch 256 --steps 2000 --optimiser.name adam
+          --optimiser.learning-rate 3e-3 --seeds 3
+
     Args:
         out: folder to write; an unfinished training in it is continued.
         spec: a TrainSpec as JSON, instead of all the flags below except --out.
         n: number of features.
-        d: hidden dimensions of an autoencoder, fewer than n.
+        d: hidden dimensions of an autoencoder, fewer than n, or of a denoiser.
         model: kind and activations.
         distribution: of the features.
         importance_decay: importance of feature i is decay^i.
@@ -117,7 +125,7 @@ class Train:
             )
             return 130
         run = finish(spec, last.state)
-        self._save(run, time.perf_counter() - start)
+        save_run(self.out, run, time.perf_counter() - start)
         shutil.rmtree(self.out / CHECKPOINTS, ignore_errors=True)
         _report(run, self.out, console)
         return 0
@@ -132,23 +140,45 @@ class Train:
         return TrainSpec(
             model=model,
             features=self.distribution.settings(self.n, self.seed),
-            objective=self.objective.settings(),
+            objective=self._objective(),
             optimiser=self.optimiser.settings(),
             importance=self.importance_decay ** np.arange(self.n),
+            noise=self._noise(),
             seeds=self.seeds,
             steps=self.steps,
             batch=self.batch,
             seed=self.seed,
         )
 
+    def _objective(self) -> Objective:
+        """That of the flags, or the cross-entropy of a head with logits."""
+        objective = self.objective.settings()
+        if self.model.kind == "denoiser" and objective.measure == "power":
+            measure = MEASURES[self.model.head]
+            objective = dataclasses.replace(objective, measure=measure)
+        return objective
+
+    def _noise(self) -> np.ndarray | None:
+        """Noise inside the model, one value for each member."""
+        levels = self.model.noise
+        if len(levels) > 1 and self.distribution.members > 1:
+            raise SettingsError(
+                "model.noise",
+                f"{len(levels)} values",
+                "one value where there are several probabilities or rates",
+            )
+        return np.array(levels) if levels else None
+
     def _check_size(self) -> None:
         """The memory check of the numbers, before any array is made of them."""
-        hidden = self.model.neurons if self.model.kind == "computation" else self.d
-        runs = check_count("seeds", self.seeds) * self.distribution.members
+        hidden = self.d if self.model.kind == "autoencoder" else self.model.neurons
+        blocks = self.model.blocks if self.model.kind == "denoiser" else 1
+        members = max(self.distribution.members, len(self.model.noise))
+        runs = check_count("seeds", self.seeds) * members
         need = memory_need(
             n=self.n,
             hidden=hidden,
-            parameters=hidden * self.n,
+            parameters=blocks * hidden * self.n,
             runs=runs,
             batch=check_count("batch", self.batch),
         )
@@ -191,21 +221,23 @@ class Train:
         assert report is not None  # noqa: S101 (a training has at least one chunk)
         return report
 
-    def _save(self, run: Run, seconds: float) -> None:
-        save_weights(self.out / WEIGHTS, run)
-        manifest = {
-            **provenance(),
-            "seconds": round(seconds, 3),
-            "spec": to_json(run.spec),
-            # JSON has no NaN: a run that is not finite has no loss.
-            "final_loss": [
-                float(loss) if np.isfinite(loss) else None for loss in run.final_loss()
-            ],
-            "status": [STATUS_NAMES[s] for s in run.status],
-            "status_step": run.status_step.tolist(),
-        }
-        text = json.dumps(manifest, indent=1, allow_nan=False) + "\n"
-        write_atomically(self.out / MANIFEST, text.encode())
+
+def save_run(folder: Path, run: Run, seconds: float) -> None:
+    """Write the weights, and what is known about them, into a folder."""
+    save_weights(folder / WEIGHTS, run)
+    manifest = {
+        **provenance(),
+        "seconds": round(seconds, 3),
+        "spec": to_json(run.spec),
+        # JSON has no NaN: a run that is not finite has no loss.
+        "final_loss": [
+            float(loss) if np.isfinite(loss) else None for loss in run.final_loss()
+        ],
+        "status": [STATUS_NAMES[s] for s in run.status],
+        "status_step": run.status_step.tolist(),
+    }
+    text = json.dumps(manifest, indent=1, allow_nan=False) + "\n"
+    write_atomically(folder / MANIFEST, text.encode())
 
 
 def read_spec(path: Path) -> TrainSpec:
@@ -230,8 +262,12 @@ def _report(run: Run, out: Path, console: Console) -> None:
     loss = run.final_loss()
     loss = loss[np.isfinite(loss)]
     spread = f"; final loss {loss.min():.4g} … {loss.max():.4g}" if len(loss) else ""
-    convention = f"{run.spec.objective.kind}, q = {run.spec.objective.exponent:g}"
+    objective = run.spec.objective
+    power = objective.measure == "power"
+    measure = f"q = {objective.exponent:g}" if power else objective.measure
+    convention = f"{objective.kind}, {measure}"
     console.print(f"{run.runs} runs: {said}{spread} ({convention})")
     console.print(f"{out / WEIGHTS}\nNext: toymodels geometry {out}")
+    console.print(f"or:   toymodels probe {out} --perturbation plateau")
     if planted_share(run.spec).any():
         console.print(f"or:   toymodels detect {out}")

@@ -8,7 +8,7 @@ import numpy as np
 import toymodels as tm
 from toymodels.config import SettingsError, check_count
 from toymodels.features import FeatureDistribution, random_point
-from toymodels.models import ModelSettings
+from toymodels.models import ModelSettings, ResidualDenoiser
 from toymodels.training import Objective, Optimiser
 
 
@@ -41,20 +41,28 @@ class Network:
     """The model and its activations.
 
     Args:
-        kind: the tied autoencoder, or the model that computes on its features.
-        neurons: hidden units of a computation model.
+        kind: the tied autoencoder, the model that computes on its features, or the
+            residual stack that takes noise off its features.
+        neurons: hidden units of a computation model, or of a block of a denoiser.
         activation: of the output: relu, identity, gelu, tanh3, jumprelu, solu.
         hidden_activation: of the hidden layer; identity for an autoencoder and relu for
-            a computation model when not given.
+            a computation model and for the blocks of a denoiser when not given.
         threshold: of jumprelu.
         tied: decode with the transposed encoder; else with a matrix of its own.
-        bias: whether the output has one.
+        bias: whether the output has one; of a denoiser, whether its blocks have.
         compression: insist on d < n; turn off for a control without a bottleneck.
         residual: add the input to the output of a computation model.
+        blocks: of a denoiser.
+        head: how a denoiser is read: linear values with the loss of --objective, or
+            logistic or softmax logits with their cross-entropy.
+        normalise: normalise a denoiser's stream before it is read.
+        noise: standard deviation of Gaussian noise on the hidden activations, of a
+            denoiser before and after every block, while it trains; several values train
+            one model for each.
         init_name: initial weights, xavier_2d or xavier_3d.
     """
 
-    kind: Literal["autoencoder", "computation"] = "autoencoder"
+    kind: Literal["autoencoder", "computation", "denoiser"] = "autoencoder"
     neurons: int = 6
     activation: str = "relu"
     hidden_activation: str | None = None
@@ -63,10 +71,26 @@ class Network:
     bias: bool = True
     compression: bool = True
     residual: bool = False
+    blocks: int = 4
+    head: Literal["linear", "logistic", "softmax"] = "logistic"
+    normalise: bool = False
+    noise: tuple[float, ...] = ()
     init_name: str = "xavier_2d"
 
     def settings(self, n: int, d: int) -> ModelSettings:
         """The model's settings for n features and d hidden dimensions."""
+        if self.kind == "denoiser":
+            return ResidualDenoiser(
+                n=n,
+                d=d,
+                neurons=self.neurons,
+                blocks=self.blocks,
+                head=self.head,
+                activation=self.hidden_activation or "relu",
+                threshold=self.threshold,
+                block_bias=self.bias,
+                normalise=self.normalise,
+            )
         common = {
             "activation": self.activation,
             "threshold": self.threshold,

@@ -22,14 +22,19 @@ Figures:
     neuron_stacks(W, served, titles=…)              W (panels, neurons, n): stacked bars
     pair_panels(reads, writes, titles=…)            two neurons and two features
     surface_panels(x, y, surfaces, limit=…)         title → Surface: filled contours
+    circle_figure(maps), sphere_figure(maps, label=…)   title → DirectionMap
+    contour_panels(sets)                            title → ContourSet, one quadrant
+    exponent_intervals(rows, kinds, shares=…)       kinds: name → (seeds, rows)
     detection_figure(rows, columns, intervals, roc=…, scores=…)     detectors
     verdict_strip(ids, verdicts)                    one tile a claim
+    evidence_page(rows)                             questions and their decisive tests
 Bytes:
     training_gif(W, step, loss_step, loss, titles=…)    W (snaps, panels, 2, n)
     gif_bytes(figures), png_bytes(figure), save_png(figure, path)
 Data to draw:
     Curve(label, x, y, low, high), over_seeds(label, x, samples) -> Curve
     Points(label, x, y)
+    ContourSet(phi, radii, exponent, color)
     FeatureGraph(adjacency, title, level)
 Parts, on given axes or figures:
     draw_vectors, draw_matrix, draw_norms, draw_phases, draw_heat_map, draw_graph,
@@ -46,6 +51,11 @@ from toymodels.plotting.captions import (
     set_legend,
     set_title,
 )
+from toymodels.plotting.contours import (
+    ContourSet,
+    contour_panels,
+    exponent_intervals,
+)
 from toymodels.plotting.curves import (
     Curve,
     curve_figure,
@@ -60,6 +70,7 @@ from toymodels.plotting.dimensionality import (
     dimensionality_scatter,
     dimensions_per_feature,
 )
+from toymodels.plotting.evidence import Evidence, Measured, evidence_page
 from toymodels.plotting.graphs import FeatureGraph, draw_graph
 from toymodels.plotting.heat import draw_heat_map, heat_maps
 from toymodels.plotting.marks import margin_labels, plain_log_ticks
@@ -68,6 +79,7 @@ from toymodels.plotting.neurons import neuron_stacks, pair_panels
 from toymodels.plotting.palette import CYCLE, style
 from toymodels.plotting.phase import draw_phases, phase_diagram
 from toymodels.plotting.scatter import Points, scatter_panels
+from toymodels.plotting.sphere import DirectionMap, circle_figure, sphere_figure
 from toymodels.plotting.summary import verdict_strip
 from toymodels.plotting.surfaces import Surface, surface_panels
 from toymodels.plotting.trajectories import (

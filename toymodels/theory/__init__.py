@@ -49,6 +49,14 @@ from toymodels.theory.tgon import (
     tgon,
     tgon_parameters,
 )
+from toymodels.theory.universal_and import (
+    embedding_noise,
+    exact_gate_error,
+    gate_error,
+    gate_overlap,
+    linear_gate_error,
+    probability_for_overlap,
+)
 
 __all__ = [
     "LossMinimum",
@@ -63,15 +71,20 @@ __all__ = [
     "best_constant",
     "boundary",
     "constant_loss",
+    "embedding_noise",
+    "exact_gate_error",
     "exact_loss",
     "feature_mean",
     "feature_variance",
     "first_bias_above_weights",
+    "gate_error",
+    "gate_overlap",
     "ignored_cost",
     "independent_linear_loss",
     "keep_top_loss",
     "kept_features",
     "linear_autoencoder_loss",
+    "linear_gate_error",
     "minimise_exact_loss",
     "naive_relu_loss",
     "nearest_template",
@@ -79,6 +92,7 @@ __all__ = [
     "one_active_loss",
     "phase",
     "principal_subspace",
+    "probability_for_overlap",
     "support_weights",
     "template_losses",
     "tgon",

@@ -288,7 +288,10 @@ def step(
         inputs.weight_decay,
     )
     # Not by a gradient of 0: weight decay would shrink them.
-    params = {**params, **{k: state.params[k] for k in plan.model.frozen}}
+    params = {
+        **params,
+        **{k: v for k, v in state.params.items() if k in plan.model.frozen},
+    }
     done = state.step + 1
     # Not step · windows // steps, which overflows 32 bits in long runs.
     window = (jnp.asarray(window_ends(plan)) <= state.step).sum()

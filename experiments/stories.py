@@ -1,0 +1,82 @@
+"""Which story explains the plateau? One page, drawn from the ledger of claims.
+
+Real activations absorb small pushes. Stories of why, after Heimersheim & Mendel 2024,
+*Activation plateaus & sensitive directions in GPT2*, and this project's own two
+questions, each with the claim that decides it. Nothing is computed here: a page that is
+drawn from verdicts cannot say anything else than they do.
+"""
+
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+from toymodels.claims import Claim
+from toymodels.plotting import Evidence, Measured, caption_line, evidence_page
+
+NAME = "stories.png"
+TITLE = "Which story explains the plateau?"
+
+
+@dataclass(frozen=True)
+class Story:
+    """An explanation and the claim that decides it."""
+
+    heading: str
+    text: str
+    claim: str
+    """Id in the ledger."""
+    conclusions: dict[str, str]
+    """What each verdict on the claim says about the story."""
+
+
+STORIES: tuple[Story, ...] = ()
+
+
+def draw(claims: Sequence[Claim]) -> Figure | None:
+    """The page; None where a story's claim is not in the ledger or has no number."""
+    known = {claim.id: claim for claim in claims}
+    rows = []
+    for story in STORIES:
+        claim = known.get(story.claim)
+        if claim is None or claim.measured is None or claim.accepted is None:
+            return None
+        rows.append(_row(story, claim))
+    if not rows:
+        return None
+    scales = {known[story.claim].scale for story in STORIES}
+    seeds = sorted({known[story.claim].seeds for story in STORIES})
+    return evidence_page(
+        rows,
+        title=TITLE,
+        caption=caption_line(
+            scale=" and ".join(sorted(scales)),
+            others={
+                "seeds": " to ".join(
+                    str(s) for s in dict.fromkeys((seeds[0], seeds[-1]))
+                ),
+                "claims": ", ".join(story.claim for story in STORIES),
+            },
+        ),
+    )
+
+
+def _row(story: Story, claim: Claim) -> Evidence:
+    assert claim.measured is not None and claim.accepted is not None  # noqa: S101
+    return Evidence(
+        heading=story.heading,
+        text=textwrap.fill(story.text, 52),
+        statistic=textwrap.fill(claim.statistic, 70),
+        measured=Measured("measured", claim.measured, claim.interval),
+        controls=tuple(
+            Measured(
+                textwrap.shorten(c.name, 26, placeholder="…"), c.measured, c.interval
+            )
+            for c in claim.controls
+            if c.measured is not None
+        ),
+        accepted=claim.accepted,
+        verdict=claim.verdict,
+        conclusion=textwrap.fill(story.conclusions[claim.verdict], 24),
+    )

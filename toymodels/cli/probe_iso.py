@@ -1,0 +1,165 @@
+"""`toymodels probe --perturbation iso`: contours of equal response, their exponents.
+
+Axis letters: `runs`, `kinds` of directions, `bases` (a plane at each), `angles`.
+"""
+
+import functools
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
+from matplotlib.figure import Figure
+
+from toymodels.cli.probe_world import ProbeFlags, ProbeWorld, summary
+from toymodels.config import SettingsError
+from toymodels.features import FeatureDistribution
+from toymodels.models import ModelSettings, Params
+from toymodels.plotting import ContourSet, contour_panels
+from toymodels.probes import (
+    DIRECTIONS,
+    Rays,
+    Subject,
+    boundary_radii,
+    draw_bases,
+    draw_directions,
+    fit_superellipse,
+    mean_distance,
+    output_of,
+    plateau_height,
+    random_planes,
+    ray_responses,
+)
+
+KNOWN, UNKNOWN = ("feature", "isotropic"), ("covariance", "isotropic")
+SHARE = 0.5  # of the plateau height
+REAL = 400
+ANGLES = 31
+# Directions drawn for a plane, of which the two that overlap least are taken.
+DRAWN = 8
+
+
+def probe(world: ProbeWorld, flags: ProbeFlags) -> tuple[list[dict[str, Any]], Figure]:
+    """A row for each family of directions, and contours of the first model.
+
+    At each of the bases lies a plane of two directions of a family. The boundary is
+    where the output has moved by half (`--threshold`) of the plateau height, the median
+    response to random directions in the last quarter of the reach. Columns: exponent p
+    of the contours (2 is an ellipse, above 2 the axes are privileged), median over
+    planes; p minus that of random planes; boundary radius on the first axis, in mean
+    distances; shares of planes without a boundary on an axis, which have no p, and of
+    fits that end at a bound of p; residual of the fits. `--radii` is the coarse grid.
+
+    Raises:
+        SettingsError: a layer of one dimension, which has no planes.
+    """
+    d = world.subject(0).activation(jnp.zeros((world.model.n, 1))).shape[0]
+    if d < 2:
+        raise SettingsError("layer", f"{d} dimension", "two or more: a plane")
+    rays = Rays(reach=flags.reach, angles=ANGLES, coarse=max(flags.radii, 8))
+    share = SHARE if flags.threshold is None else flags.threshold
+    first = world.subject(0)
+    truth = first.model.feature_directions(first.params, world.layer) is not None
+    names = flags.directions or (KNOWN if truth else UNKNOWN)
+    plan = (world.model, world.layer, names, rays, flags.bases, share)
+    params = {name: jnp.asarray(value) for name, value in world.params.items()}
+    found = _contours(plan, params, world.features, world.keys)
+    radii, exists = (np.asarray(value) for value in found)
+    fits = fit_superellipse(rays.phi(), radii)
+    exponent = _over_planes(fits.exponent)
+    rows = []
+    for place, name in enumerate(names):
+        row = {"direction": name, "p": summary(exponent[:, place])}
+        if "isotropic" in names:
+            random = exponent[:, names.index("isotropic")]
+            row["p − p(isotropic)"] = summary(exponent[:, place] - random)
+        # Of the planes that there are: a direction may not exist at a base.
+        missing = np.isnan(fits.axes[:, place]).any(axis=-1) & exists[:, place]
+        missing = missing.sum(axis=-1) / np.maximum(exists[:, place].sum(axis=-1), 1)
+        rows.append(
+            row
+            | {
+                "radius": summary(_over_planes(fits.axes[:, place, :, 0])),
+                f"no boundary within {flags.reach:g}": summary(missing),
+                "p at bound": summary(fits.at_bound[:, place].mean(axis=-1)),
+                "residual": summary(_over_planes(fits.residual[:, place])),
+            }
+        )
+    sets = {
+        f"{name}: p = {exponent[0, place]:.2f}": ContourSet(
+            rays.phi(), radii[0, place], float(exponent[0, place]), place
+        )
+        for place, name in enumerate(names)
+    }
+    figure = contour_panels(
+        sets,
+        xlabel="push along u, over its boundary",
+        ylabel="push along v, over its boundary",
+        title=f"Contours of equal response, layer {world.layer}",
+        caption=world.caption(
+            planes=flags.bases,
+            reach=f"{flags.reach:g} mean distances",
+            threshold=f"{share:g} of the plateau height",
+            drawn="the first model" if world.runs > 1 else None,
+        ),
+    )
+    return rows, figure
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _contours(
+    plan: tuple, params: Params, features: FeatureDistribution, keys: Array
+) -> tuple[Float[Array, "runs kinds bases angles"], Bool[Array, "runs kinds bases"]]:
+    return jax.lax.map(lambda run: _of_model(plan, *run), (params, features, keys))
+
+
+def _of_model(
+    plan: tuple[ModelSettings, str, tuple[str, ...], Rays, int, float],
+    params: Params,
+    features: FeatureDistribution,
+    key: PRNGKeyArray,
+) -> tuple[Float[Array, "kinds bases angles"], Bool[Array, "kinds bases"]]:
+    model, layer, names, rays, count, share = plan
+    subject = Subject(model, params, layer)
+    base_key, random_key, *own = jax.random.split(key, 2 + len(names))
+    bases = draw_bases(subject, features, base_key, bases=count, real=REAL)
+    unit, response = mean_distance(bases.real), output_of(subject)
+    random, _ = random_planes(random_key, bases.h.shape[0], count)
+    along = ray_responses(response, bases.h, bases.x, unit * random, rays)
+    tau = jnp.broadcast_to(share * plateau_height(along), (1, count))
+    found = []
+    for name, draw in zip(names, own, strict=True):
+        u, v = _plane(draw_directions(DIRECTIONS[name], bases, draw, DRAWN))
+        radii = boundary_radii(
+            response, bases.h, bases.x, unit * u, unit * v, tau, rays
+        )[0]
+        # A direction that does not exist is NaN, and so is its plane.
+        there = ~jnp.isnan(u[0] + v[0])
+        found.append((jnp.where(there[:, None], radii, jnp.nan), there))
+    contours, exists = zip(*found, strict=True)
+    return jnp.stack(contours), jnp.stack(exists)
+
+
+def _plane(
+    drawn: Float[Array, "bases directions d"],
+) -> tuple[Float[Array, "d bases"], Float[Array, "d bases"]]:
+    """The first direction, and of the others the one that overlaps least with it.
+
+    Two that are parallel span no plane: they are NaN.
+    """
+    u, others = drawn[:, 0], drawn[:, 1:]
+    cosine = jnp.abs(jnp.einsum("bd,bkd->bk", u, others))
+    least = cosine.argmin(axis=1)
+    v = jnp.take_along_axis(others, least[:, None, None], axis=1)[:, 0]
+    rest = v - (u * v).sum(axis=1, keepdims=True) * u
+    size = jnp.linalg.norm(rest, axis=1, keepdims=True)
+    v = jnp.where(size > 1e-3, rest / size, jnp.nan)
+    return u.T, v.T
+
+
+def _over_planes(values: Float[np.ndarray, "*sets bases"]) -> np.ndarray:
+    """Median over what is finite, NaN where nothing is."""
+    lost = np.isnan(values).all(axis=-1)
+    filled = np.where(np.expand_dims(lost, -1), 0.0, values)
+    return np.where(lost, np.nan, np.nanmedian(filled, axis=-1))
