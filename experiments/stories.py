@@ -31,7 +31,63 @@ class Story:
     """What each verdict on the claim says about the story."""
 
 
-STORIES: tuple[Story, ...] = ()
+STORIES = (
+    Story(
+        heading="Story 0: the margin",
+        text="The outputs move from the first push on; only which one is largest does "
+        "not change. Then nothing is corrected.",
+        claim="PLT-3.root",
+        conclusions={
+            "supported": "holds: only the margin absorbs pushes",
+            "not supported": "rejected: the outputs are flat at first",
+            "inconclusive": "undecided",
+        },
+    ),
+    Story(
+        heading="Story 1: the output conversion",
+        text="Norm, readout and softmax hide the push. Then it makes no difference at "
+        "which layer the push happens.",
+        claim="PLT-4.story_1",
+        conclusions={
+            "supported": "rejected: the layers make the difference",
+            "not supported": "not rejected by this test",
+            "inconclusive": "undecided",
+        },
+    ),
+    Story(
+        heading="Story 2: shrinkage with depth",
+        text="The layers remove part of a push from a real activation, one after "
+        "another.",
+        claim="PLT-5.story_2",
+        conclusions={
+            "supported": "holds: pushes shrink with depth",
+            "not supported": "rejected: pushes do not shrink twice",
+            "inconclusive": "undecided",
+        },
+    ),
+    Story(
+        heading="Thresholds",
+        text="Readoffs below a threshold count as zero: the higher the threshold, the "
+        "wider the plateau.",
+        claim="PLT-6.threshold",
+        conclusions={
+            "supported": "holds: plateaus follow the threshold",
+            "not supported": "rejected: plateaus do not follow it",
+            "inconclusive": "undecided",
+        },
+    ),
+    Story(
+        heading="Superposition",
+        text="Is it needed? Models with n ≤ d features have room for each of them; if "
+        "they have plateaus too, a plateau shows no superposition.",
+        claim="PLT-7.superposition",
+        conclusions={
+            "supported": "not needed: plateaus without it too",
+            "not supported": "no plateau without it",
+            "inconclusive": "undecided",
+        },
+    ),
+)
 
 
 def draw(claims: Sequence[Claim]) -> Figure | None:

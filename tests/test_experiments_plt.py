@@ -35,7 +35,7 @@ FILES = {
         "kl distance squared linear kl kl_baseline distance distance_baseline squared "
         "squared_baseline",
     ),
-    story_zero: ({"story_zero"}, "story_0 distance argmax"),
+    story_zero: ({"story_zero"}, "story_0 root distance argmax"),
     story_one: ({"story_one"}, "story_1 logistic normalised last"),
     story_two: ({"story_two"}, "story_2 gaussian story_2_logistic gaussian_logistic"),
     thresholds: ({"thresholds"}, "threshold squared_none"),
@@ -216,7 +216,8 @@ def test_story_zero_is_supported_by_lines_alone():
     found = verdicts(story_zero, arrays)
     assert set(found.values()) == {SUPPORTED}
     arrays["kl/relu/slope"] = near(0.05, 2)
-    assert verdicts(story_zero, arrays)["story_0"] == NOT_SUPPORTED
+    found = verdicts(story_zero, arrays)
+    assert found["story_0"] == NOT_SUPPORTED and found["root"] == SUPPORTED
     # A statistic that cannot see that the argmax is flat supports nothing.
     arrays["argmax/relu/slope"] = near(1.0, 2)
     found = verdicts(story_zero, arrays)
@@ -235,7 +236,7 @@ def test_story_one_needs_a_gap_that_the_linear_model_lacks():
         arrays[f"output/{name}"] = gaps(0.4, 0.0)
     found = verdicts(story_one, arrays)
     assert found["story_1"] == found["normalised"] == found["last"] == SUPPORTED
-    arrays["output/linear"] = gaps(0.4, 0.0)
+    arrays["output/linear squared"] = gaps(0.4, 0.0)
     assert verdicts(story_one, arrays)["story_1"] == INCONCLUSIVE
     arrays["output/squared"] = gaps(0.4, 0.3)  # the readout makes it
     assert verdicts(story_one, arrays)["story_1"] == NOT_SUPPORTED

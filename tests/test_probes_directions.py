@@ -259,7 +259,7 @@ def test_families_that_need_ground_truth(bases):
     blind = dataclasses.replace(
         bases, subject=Subject(model, bases.subject.params, "h1")
     )
-    for name, family in DIRECTIONS.items():
+    for family in DIRECTIONS.values():
         if family.needs_truth:
             with pytest.raises(SettingsError, match="known features"):
                 draw_directions(family, blind, key(), 2)

@@ -39,3 +39,17 @@ def test_the_page_on_memorisation_runs(capsys):
     assert float(rate) == pytest.approx(0.01, abs=0.003)
     assert mahalanobis.startswith("mahalanobis {'C': ")
     assert random.startswith("random {'C': ")
+
+
+@pytest.mark.slow
+def test_the_page_on_perturbations_runs(capsys):
+    text = README.parent.joinpath("docs", "perturbation.md").read_text("utf-8")
+    blocks = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    exec(compile("\n".join(blocks), "perturbation.md", "exec"), {})
+    shape, without, noisy, exponents = capsys.readouterr().out.splitlines()
+    assert shape == "(16, 4) ('h1', 'h2', 'h3', 'output')"
+    for line in (without, noisy):
+        covariance, _ = map(float, re.findall(r"(\d\.\d\d) [cf]", line))
+        assert covariance > 1
+    features, random = map(float, re.findall(r"\d\.\d", exponents))
+    assert features > 2.4 and abs(random - 2) < 0.4

@@ -99,8 +99,8 @@ def readme_table(claims: Iterable[Claim]) -> str:
         for family, own in families.items()
     ]
     head = (
-        f"At {scales} scale {_tally(claims)}. A control is something that must fail the "
-        "claim's test."
+        f"At {scales} scale {_tally(claims)}. A control is something that must fail "
+        "the claim's test."
     )
     return "\n\n".join([head, *folded])
 

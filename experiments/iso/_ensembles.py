@@ -50,7 +50,8 @@ class TrainedModels:
     learning_rate: float = 3e-3
     snapshots: tuple[int, ...] = (0, 50, 150, 400, 1000)
     seeds: int = 6
-    pairs: int = 40
+    pairs: int = 80
+    denoiser_pairs: int = 40  # of M3, four blocks of which cost as much as all others
     angles: int = 15
     coarse: int = 48
     reach: float = 1.5  # in mean distances between real activations
@@ -65,14 +66,15 @@ class TrainedModels:
                 "n": 16, "d": 6, "other_d": (4,), "probabilities": (0.2, 0.1),
                 "probability": 0.1, "exponents": (4.0,), "noises": (0.1,),
                 "neurons": 14, "steps": 300, "linear_steps": 50, "batch": 64,
-                "snapshots": (0, 30), "seeds": 3, "pairs": 4, "angles": 7,
+                "snapshots": (0, 30), "seeds": 3, "pairs": 4,
+                "denoiser_pairs": 4, "angles": 7,
                 "coarse": 12,
             },
             "laptop": {},
             "paper": {
                 "n": 128, "d": 32, "other_d": (16, 64), "neurons": 96, "seeds": 12,
-                "steps": 20_000, "linear_steps": 4000, "batch": 1024, "pairs": 80,
-                "angles": 60, "coarse": 128,
+                "steps": 20_000, "linear_steps": 4000, "batch": 1024,
+                "denoiser_pairs": 80, "angles": 60, "coarse": 128,
             },
         }  # fmt: skip
         check_choice("scale", scale, presets)
@@ -134,7 +136,7 @@ class TrainedModels:
             "neurons of M4": self.neurons,
             "steps": f"{self.steps:,}",
             "batch": self.batch,
-            "pairs": self.pairs,
+            "pairs": f"{self.pairs} ({self.denoiser_pairs} of M3)",
             "reach": f"{self.reach:g} mean distances",
         }
         return caption_line(
@@ -158,8 +160,8 @@ class Family:
         trained: one member after another, in the order of the names.
         untrained: their initial weights, of as many members or of one for all rows.
         linear: the linear control, likewise; None where none is trained.
-        steps: steps of the snapshots, and which row they belong to.
-        snapshots: a member for each step.
+        series: the row that is followed through training; empty for none.
+        snapshots: its models, a member for each snapshot and one for the end.
     """
 
     names: tuple[str, ...]

@@ -13,9 +13,10 @@ plateau height, in M1 and M4 at p = 0.05 and in the probabilities and the last s
 M3 at noise 0.1, each with its untrained and its linear model as controls; and that
 sparser features have larger p in M1, a rank correlation with 1/p over the levels ≥ 0.9,
 with random planes as control. Seed 1 was looked at before: it decided the sizes, that
-M3 is read twice (its logistic readout is itself a threshold, which the linear control
-shows), and that M4 without a residual stream is the one to judge (with one the pushed
-input goes straight to the output, so p is 2 by construction).
+M3 is read twice (its logistic readout is itself a threshold: at low τ the linear
+control has p above 2 as well, see the second figure), and that M4 without a residual
+stream is the one to judge (with one the pushed input goes straight to the output, so p
+is 2 by construction).
 
 One sample of a claim is one seed, median over its pairs. Run time at laptop scale: 60 s
 on two idle cores, after the denoisers of the plateau experiments.
@@ -109,13 +110,14 @@ def _measured(
     family: Family, models: Models, settings: TrainedExponents
 ) -> tuple[np.ndarray, np.ndarray]:
     """(members, seeds, kinds, thresholds)."""
+    denoiser = models.model.head != "linear"
     found = measured(
         models,
         family.layer,
         family.output,
         levels=LEVELS,
         rays=settings.rays(),
-        pairs=settings.pairs,
+        pairs=settings.denoiser_pairs if denoiser else settings.pairs,
         root=settings.seed,
     )
     seeds = int(models.seed.max()) + 1
@@ -172,7 +174,11 @@ def plot(result: Result) -> dict[str, Figure]:
         ),
         "thresholds": exponent_intervals(
             [f"τ = {level}" for level in LEVELS],
-            {row: difference(result, row) for row in judged.values()},
+            {row: difference(result, row) for row in judged.values()}
+            | {
+                f"{judged[name]}, linear": difference(result, judged[name], "linear")
+                for name in ("m1", "m3")
+            },
             xlabel="p(features) − p(random)",
             references={"none": 0.0},
             xscale="symlog",

@@ -33,16 +33,16 @@ from experiments.denoisers import SOURCE, Denoisers, only, response
 from experiments.plt._measures import COMMON, LABELS, flat, plateau_ratio, ranks
 from toymodels.claims import AtLeast, AtMost, Claim, control, judge
 from toymodels.config import from_json, settings, to_json
-from toymodels.plotting import over_seeds, small_multiples
+from toymodels.plotting import over_seeds, plain_log_ticks, small_multiples
 from toymodels.result import Result
 
 ID = "PLT-8"
 TITLE = "Does noise in training make random pushes harmless?"
 RANDOM = COMMON[:-1]
 ANSWERS = {
-    "squared": ("linear", "last", "L2 at the last layer, squared error"),
-    "distance": ("logistic", "last", "L2 at the last layer"),
-    "kl": ("logistic", "kl", "KL of the logistic head"),
+    "squared": ("linear", "last", "L2, squared error"),
+    "distance": ("logistic", "last", "L2, logistic head"),
+    "kl": ("logistic", "kl", "KL, logistic head"),
 }
 FALLS, RISES, SIZE = -0.8, 0.8, 0.8
 
@@ -121,13 +121,19 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
     responses = small_multiples(
         panels,
         xlabel="σ of the noise in training",
-        ylabel="response: random over other",
+        ylabel="random over other",
         yscale="log",
         references={"equal": 1.0},
         title=f"KL of a covariance-matched push over one towards another activation: "
         f"{first:.2f} without noise, {last:.2f} at σ = {noise[-1]:g}",
-        caption=settings.caption(push=f"{settings.push:g} d̄", band="all seeds"),
+        caption=settings.caption(
+            push=f"{settings.push:g} d̄, random or towards another activation",
+            answer="L2 at the last layer",
+            band="all seeds",
+        ),
     )
+    for axes in responses.axes:
+        plain_log_ticks(axes.yaxis)
     plateaus = small_multiples(
         {
             label: [

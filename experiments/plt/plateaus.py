@@ -1,11 +1,11 @@
 """PLT-1 and PLT-2: plateaus around real activations, and directions that leave them.
 
 Figures: the median response over the length of a push, from real activations (A) and
-from Gaussian ones of equal mean, covariance and length (B); and the mean response over
-all lengths along ten kinds of direction. After Heimersheim & Mendel 2024, *Activation
-plateaus & sensitive directions in GPT2*, who report of GPT-2 that a real activation
-tolerates pushes that change a matched random one, and that a push towards another real
-activation matters earlier than a random one. No number of theirs carries over to toys.
+from Gaussian ones of equal mean, covariance and length (B); and from real ones along
+seven kinds of direction. After Heimersheim & Mendel 2024, *Activation plateaus &
+sensitive directions in GPT2*, who report of GPT-2 that a real activation tolerates
+pushes that change a matched random one, and that a push towards another real activation
+matters earlier than a random one. No number of theirs carries over to toys.
 
 Three answers are read in trained residual denoisers (M3): the KL of a logistic head,
 the L2 at the last layer of the same model, and that of a model with a linear head and
@@ -54,9 +54,9 @@ FAMILIES = tuple(LABELS)
 PLACE = {name: place for place, name in enumerate(FAMILIES)}
 # Which model is asked, and where the answer is read.
 ANSWERS = {
-    "kl": ("logistic", "kl", "KL of the logistic head"),
-    "distance": ("logistic", "last", "L2 at the last layer"),
-    "squared": ("linear", "last", "L2 at the last layer, squared error"),
+    "kl": ("logistic", "kl", "KL, logistic head"),
+    "distance": ("logistic", "last", "L2, logistic head"),
+    "squared": ("linear", "last", "L2, squared error"),
 }
 RATIO, EFFECT = 1.25, 0.5
 
@@ -106,9 +106,9 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
     settings = from_json(result.meta["settings"])
     radii, place = settings.lengths(), PLACE["covariance"]
     panels: dict[str, list[Curve]] = {}
-    for model, title in (("relu", ""), ("identity", ", linear control")):
+    for model, title in (("relu", ""), ("identity", "linear: ")):
         for answer, (_, _, label) in ANSWERS.items():
-            panels[f"{label}{title}"] = [
+            panels[f"{title}{label}"] = [
                 over_seeds(
                     name, radii, _shares(result[f"{answer}/{model}/{kind}"][:, place])
                 )
@@ -124,7 +124,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
     first = small_multiples(
         panels,
         xlabel="length of the push, d̄",
-        ylabel="response, share of maximum",
+        ylabel="share of maximum",
         references={"10 %": 0.1},
         title=f"r10(A)/r10(B): KL {found['kl']:.2f}, L2 {found['distance']:.2f}, with "
         f"squared error {found['squared']:.2f}",
@@ -144,9 +144,9 @@ def _shares(curves: np.ndarray) -> np.ndarray:
 def _areas(settings: Plateaus, result: Result) -> Figure:
     radii = settings.lengths()
     panels = {}
-    for model, title in (("relu", ""), ("identity", ", linear control")):
+    for model, title in (("relu", ""), ("identity", "linear: ")):
         for answer, (_, _, label) in ANSWERS.items():
-            panels[f"{label}{title}"] = [
+            panels[f"{title}{label}"] = [
                 over_seeds(LABELS[name], radii, result[f"{answer}/{model}/A"][:, at])
                 for name, at in PLACE.items()
                 if name in SHOWN

@@ -125,7 +125,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
         "story_two": small_multiples(
             panels,
             xlabel="layer",
-            ylabel="what is left of the push",
+            ylabel="left of the push",
             references={"unchanged": 1.0},
             columns=2,
             title=f"At the last layer {last['A']:.2f} of a push is left from real and "

@@ -38,9 +38,9 @@ from toymodels.result import Result
 ID = "PLT-6"
 TITLE = "Thresholds against activations: what makes the plateau?"
 ANSWERS = {
-    "squared": ("linear", "last", "L2 at the last layer, squared error"),
-    "distance": ("logistic", "last", "L2 at the last layer"),
-    "kl": ("logistic", "kl", "KL of the logistic head"),
+    "squared": ("linear", "last", "L2, squared error"),
+    "distance": ("logistic", "last", "L2, logistic head"),
+    "kl": ("logistic", "kl", "KL, logistic head"),
 }
 OTHERS = {
     "identity": ("linear control", {"activation": "identity"}),

@@ -34,9 +34,9 @@ from toymodels.result import Result
 ID = "PLT-7"
 TITLE = "Plateaus without superposition"
 ANSWERS = {
-    "squared": ("linear", "last", "L2 at the last layer, squared error"),
-    "distance": ("logistic", "last", "L2 at the last layer"),
-    "kl": ("logistic", "kl", "KL of the logistic head"),
+    "squared": ("linear", "last", "L2, squared error"),
+    "distance": ("logistic", "last", "L2, logistic head"),
+    "kl": ("logistic", "kl", "KL, logistic head"),
 }
 RATIO, MORE = 1.25, 1.05
 

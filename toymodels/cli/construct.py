@@ -91,8 +91,11 @@ class Construct:
     def spec(self) -> TrainSpec:
         """The settings that the flags describe."""
         frozen = self.kind == "frozen-denoiser"
-        n = check_count("n", self.n or (512 if frozen else 32))
-        neurons = check_count("neurons", self.neurons or (128 if frozen else 512))
+        usual = (512, 128) if frozen else (32, 512)
+        n = check_count("n", usual[0] if self.n is None else self.n)
+        neurons = check_count(
+            "neurons", usual[1] if self.neurons is None else self.neurons
+        )
         common = {"steps": 1, "batch": 256, "seeds": self.seeds, "seed": self.seed}
         if frozen:
             check_range("noise", self.noise, low=0.0)
@@ -108,7 +111,7 @@ class Construct:
                 features=tm.NoisyFeatures(base=on, scale=float(np.sqrt(self.noise))),
                 **common,
             )
-        check_range("active", self.active, low=0.0, high=n, open_low=True)
+        check_range("active", self.active, low=0.0, high=float(n), open_low=True)
         return TrainSpec(
             model=UniversalAnd(
                 n=n,

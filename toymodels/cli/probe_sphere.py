@@ -38,6 +38,8 @@ from toymodels.probes import (
 
 # Radii, as shares of the largest one; the last is drawn where a sphere can be.
 SHARES = (0.1, 0.3, 1.0)
+# Short names of `SPIKE_CLASSES`, for columns.
+SHORT = ("+on", "−on", "+off", "−off")
 # Ascents from every base, and steps of each, where no grid covers the sphere.
 STARTS, STEPS = 100, 80
 # An ascent takes time: of many bases only the first are climbed from.
@@ -47,9 +49,10 @@ MOST_BASES = 4
 def probe(world: ProbeWorld, flags: ProbeFlags) -> tuple[list[dict[str, Any]], Figure]:
     """A row for each radius; the sphere where d ≤ 3, else what the radius does.
 
-    Columns: maxima a base; the share of them within 18 degrees of a feature of either
-    sign, and that of random directions; the median maximum over the mean response of a
-    random direction; maxima a base at features, by sign and whether these are active.
+    The response is the distance of the outputs (logits, where there are any). Columns:
+    maxima a base; the share of them within 18 degrees of a feature of either sign, and
+    that of random directions; the median maximum over the mean response of a random
+    direction; maxima a base at features, by sign and whether these are active (on).
     With d > 3 maxima are found by ascent, from at most four bases. `--directions`,
     `--radii` and `--threshold` have no meaning here.
     """
@@ -62,11 +65,11 @@ def probe(world: ProbeWorld, flags: ProbeFlags) -> tuple[list[dict[str, Any]], F
         row: dict[str, Any] = {
             "ρ, d̄": float(round(float(radius), 6)),
             "maxima": summary([one["count"][place] for one in found]),
-            "at features": summary([one["share"][place] for one in found]),
-            "by chance": summary([one["chance"] for one in found]),
-            "maximum/random": summary([one["ratio"][place] for one in found]),
+            "aligned": summary([one["share"][place] for one in found]),
+            "chance": summary([one["chance"] for one in found]),
+            "max/rand": summary([one["ratio"][place] for one in found]),
         }
-        for kind, name in enumerate(SPIKE_CLASSES):
+        for kind, name in enumerate(SHORT):
             row[name] = summary([one["classes"][place][kind] for one in found])
         rows.append(row)
     return rows, _draw(world, flags, found, radii)

@@ -59,7 +59,7 @@ class ModelSettings:
 
     def apply(
         self, params: Params, x: Float[Array | np.ndarray, "n batch"]
-    ) -> Float[Array, "n batch"]:
+    ) -> Float[Array, "outputs batch"]:
         """The model's output for samples in columns."""
         return merged(self, params)(jnp.asarray(x))
 
@@ -71,7 +71,7 @@ class ModelSettings:
 
     def decode(
         self, params: Params, h: Float[Array | np.ndarray, "d batch"]
-    ) -> Float[Array, "n batch"]:
+    ) -> Float[Array, "outputs batch"]:
         """The output from a hidden activation, which may have been perturbed."""
         return merged(self, params).decode(jnp.asarray(h))
 

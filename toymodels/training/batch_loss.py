@@ -132,7 +132,7 @@ def losses(
 
 def _seen(
     model: ModelSettings, params: Params, part: Batch
-) -> tuple[Float[Array, "n batch"], Float[Array, "n batch"], Any]:
+) -> tuple[Float[Array, "n batch"], Float[Array, "outputs batch"], Any]:
     """Samples as columns, the model's output, and the weights if there are any."""
     if isinstance(part, WeightedColumns):
         return part.x, model.apply(params, part.x), part.weight

@@ -1,0 +1,84 @@
+"""`toymodels construct`: models that are built, and what the next command makes of them."""
+
+import json
+
+import jax
+import numpy as np
+import pytest
+
+from toymodels.cli import main
+from toymodels.training import load_weights
+
+SMALL = ("--n", "48", "--neurons", "16", "--seeds", "2")
+AND = ("--kind", "universal-and", "--n", "6", "--neurons", "24", "--density", "0.4")
+
+
+def weights(folder):
+    return load_weights(folder / "weights.safetensors")
+
+
+@pytest.fixture(scope="module")
+def frozen(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("frozen") / "run"
+    assert main(["construct", "--out", str(folder), *SMALL]) == 0
+    return folder
+
+
+def test_each_frozen_denoiser_has_scales_of_its_own_that_denoise(frozen):
+    run = weights(frozen)
+    assert type(run.spec.model).__name__ == "FrozenDenoiser"
+    assert run.params["c_out"].shape == (2,)
+    assert run.params["c_out"][0] != run.params["c_out"][1]
+    drawn = run.spec.features.sample_labelled(jax.random.key(1), 2048)
+    wanted = np.asarray(drawn.active, np.float32)
+    for of in range(2):
+        params = {name: value[of] for name, value in run.params.items()}
+
+        def error(factor, params=params):
+            changed = params | {"c_out": params["c_out"] * np.float32(factor)}
+            found = np.asarray(run.spec.model.apply(changed, drawn.x))
+            return ((found - wanted) ** 2).mean()
+
+        # c_out is the least-squares scale of samples like these.
+        assert error(1.0) < min(error(0.7), error(1.4), error(0.0))
+
+
+def test_the_probe_reads_it(frozen, tmp_path, capsys):
+    flags = ("--perturbation", "iso", "--layer", "input", "--bases", "4", "--json")
+    out = ("--radii", "12", "--reach", "6", "--out", str(tmp_path))
+    assert main(["probe", str(frozen), *flags, *out]) == 0
+    rows = json.loads(capsys.readouterr().out)["rows"]
+    assert {row["direction"] for row in rows} == {"feature", "isotropic"}
+
+
+def test_the_same_command_again_changes_nothing(frozen, capsys):
+    before = (frozen / "weights.safetensors").read_bytes()
+    assert main(["construct", "--out", str(frozen), *SMALL]) == 0
+    assert "is there already" in capsys.readouterr().err
+    assert main(["construct", "--out", str(frozen), *SMALL, "--seed", "3"]) == 2
+    assert "another --out" in capsys.readouterr().err
+    assert (frozen / "weights.safetensors").read_bytes() == before
+
+
+def test_a_universal_and_has_an_output_for_each_pair(tmp_path):
+    assert main(["construct", "--out", str(tmp_path / "and"), *AND]) == 0
+    run = weights(tmp_path / "and")
+    assert run.spec.model.outputs == 15
+    assert run.spec.objective.target == "pairwise_and"
+    assert set(np.unique(run.params["W1"])) <= {0.0, 1.0}
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (("--n", "0"), "n"),
+        (("--noise", "-1"), "noise"),
+        (("--density", "2"), "density"),
+        (("--kind", "universal-and", "--active", "0"), "active"),
+        (("--kind", "universal-and", "--density", "1.5"), "probability"),
+    ],
+)
+def test_what_cannot_be_built_is_named(tmp_path, capsys, flags, said):
+    assert main(["construct", "--out", str(tmp_path / "no"), *flags]) == 2
+    assert said in capsys.readouterr().err
+    assert not (tmp_path / "no").exists()
