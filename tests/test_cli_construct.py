@@ -1,4 +1,4 @@
-"""`toymodels construct`: models that are built, and what the next command makes of them."""
+"""`toymodels construct`: built models, and other commands that read them."""
 
 import json
 

@@ -1,24 +1,17 @@
-"""CIS: every file at smoke scale, and decisive numbers on constructed inputs."""
+"""CIS: decisive numbers on constructed inputs."""
 
 import dataclasses
-import functools
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-import toymodels as tm
 from experiments.cis import _circuits as circuits
 from experiments.cis import (
-    absolute_value,
     bigrams,
-    capacity,
-    error_correction,
-    fan_in,
     loss_exponent,
     noisy_labels,
-    superposed_inputs,
     trained_and,
     universal_and,
 )
@@ -29,61 +22,10 @@ from experiments.cis._gates import (
     log_slope,
     readoff_errors,
 )
-from experiments.registry import settings_class
 from toymodels.claims import INCONCLUSIVE, NOT_SUPPORTED, SUPPORTED
-from toymodels.config import content_hash, to_json
+from toymodels.config import to_json
 from toymodels.models import UniversalAnd
 from toymodels.result import Result
-
-FILES = {
-    absolute_value: ({"features"}, "all_solved superposition"),
-    universal_and: ({"errors"}, "both_on one_on none_on"),
-    superposed_inputs: ({"errors", "capacity"}, "scaling"),
-    fan_in: ({"fan_in", "quadratic"}, "fan_in_3 scaling_2 scaling_3 quadratic"),
-    trained_and: ({"loss", "participation"}, "dense beats_construction"),
-    noisy_labels: (
-        {"loss", "eigenspace"},
-        "with_mixing clean_labels grows not_the_relu eigenspace",
-    ),
-    loss_exponent: ({"features", "exponents"}, "half_solved all_served not_rising"),
-    capacity: ({"capacity"}, "faster_than_width"),
-    error_correction: ({"depth"}, "flat growth"),
-    bigrams: ({"errors", "largest"}, "noise grows"),
-}
-
-
-@pytest.fixture(scope="module")
-def train():
-    """Trains every ensemble once, as the store does."""
-    runs = {}
-
-    @functools.wraps(tm.train)
-    def trained(spec: tm.TrainSpec) -> tm.Run:
-        key = content_hash(spec)
-        if key not in runs:
-            runs[key] = tm.train(spec)
-        return runs[key]
-
-    return trained
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("module", FILES, ids=lambda module: module.__name__[16:])
-def test_the_file_runs_at_smoke_scale(module, train):
-    figures, names = FILES[module]
-    result = module.compute(settings_class(module).preset("smoke"), train)
-    assert set(module.plot(result)) == figures
-    judged = module.claims(result)
-    assert [claim.id.partition(".")[2] for claim in judged] == names.split()
-    assert {claim.experiment for claim in judged} == {module.ID}
-    assert all(claim.controls for claim in judged)
-
-
-@pytest.mark.parametrize("module", FILES, ids=lambda module: module.__name__[16:])
-@pytest.mark.parametrize("scale", ["smoke", "laptop", "paper"])
-def test_every_scale_has_settings(module, scale):
-    assert settings_class(module).preset(scale).scale == scale
-
 
 # --- gates and slopes ----------------------------------------------------------------
 

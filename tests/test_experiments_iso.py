@@ -1,7 +1,6 @@
-"""ISO: every file at smoke scale, and decisive numbers on made-up results."""
+"""ISO: decisive numbers on made-up results."""
 
 import dataclasses
-import functools
 
 import jax
 import jax.numpy as jnp
@@ -9,67 +8,15 @@ import numpy as np
 import pytest
 
 import toymodels as tm
-from experiments.iso import activations, feature_pairs, misalignment, sizes, trained
+from experiments.iso import feature_pairs, misalignment, trained
 from experiments.iso._ensembles import LEVELS as TRAINED_LEVELS
 from experiments.iso._frozen import DEFAULT, LEVELS, FrozenModels
 from experiments.iso._trained import Models, measured, models_of, served
-from experiments.registry import settings_class
 from toymodels.claims import INCONCLUSIVE, NOT_SUPPORTED, SUPPORTED
-from toymodels.config import content_hash, to_json
+from toymodels.config import to_json
 from toymodels.probes import Rays, check_planes
 from toymodels.probes.exponents import FEATURE, RANDOM
 from toymodels.result import Result
-
-FILES = {
-    feature_pairs: (
-        {"contours", "contours_peak", "exponents"},
-        "features features_peak random linear",
-    ),
-    misalignment: (
-        {"misalignment"},
-        "falls drop round falls_peak drop_peak round_peak",
-    ),
-    activations: ({"activations", "unreached"}, "linear"),
-    trained: (
-        {"exponents", "thresholds", "training"},
-        "m1 m4 m3 m3_stream sparsity",
-    ),
-    sizes: ({"density", "size"}, "density size"),
-}
-
-
-@pytest.fixture(scope="module")
-def train():
-    """Trains every ensemble once, as the store does."""
-    runs = {}
-
-    @functools.wraps(tm.train)
-    def trained_once(spec: tm.TrainSpec) -> tm.Run:
-        key = content_hash(spec)
-        if key not in runs:
-            runs[key] = tm.train(spec)
-        return runs[key]
-
-    return trained_once
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("module", FILES, ids=lambda module: module.__name__[16:])
-def test_the_file_runs_at_smoke_scale(module, train):
-    figures, names = FILES[module]
-    result = module.compute(settings_class(module).preset("smoke"), train)
-    assert set(module.plot(result)) == figures
-    judged = module.claims(result)
-    assert [claim.id.partition(".")[2] for claim in judged] == names.split()
-    assert {claim.experiment for claim in judged} == {module.ID}
-    assert all(claim.controls for claim in judged)
-
-
-@pytest.mark.parametrize("module", FILES, ids=lambda module: module.__name__[16:])
-@pytest.mark.parametrize("scale", ["smoke", "laptop", "paper"])
-def test_every_scale_has_settings(module, scale):
-    assert settings_class(module).preset(scale).scale == scale
-
 
 # --- the frozen denoisers ------------------------------------------------------------
 

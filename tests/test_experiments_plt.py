@@ -1,6 +1,4 @@
-"""PLT: statistics on constructed inputs, and every file at smoke scale."""
-
-import functools
+"""PLT: statistics on constructed inputs."""
 
 import numpy as np
 import pytest
@@ -25,71 +23,17 @@ from experiments.plt._measures import (
 )
 from experiments.registry import settings_class
 from toymodels.claims import INCONCLUSIVE, NOT_SUPPORTED, SUPPORTED
-from toymodels.config import content_hash, to_json
+from toymodels.config import to_json
 from toymodels.probes import Perturbed, Responses
 from toymodels.result import Result
 
-FILES = {
-    plateaus: (
-        {"plateaus", "directions"},
-        "kl distance squared linear kl kl_baseline distance distance_baseline squared "
-        "squared_baseline",
-    ),
-    story_zero: ({"story_zero"}, "story_0 root distance argmax"),
-    story_one: ({"story_one"}, "story_1 logistic normalised last"),
-    story_two: ({"story_two"}, "story_2 gaussian story_2_logistic gaussian_logistic"),
-    thresholds: ({"thresholds"}, "threshold squared_none"),
-    without_superposition: (
-        {"without_superposition"},
-        "superposition distance kl more",
-    ),
-    noise: (
-        {"noise", "plateaus"},
-        "squared squared_isotropic squared_size distance distance_isotropic "
-        "distance_size kl kl_isotropic kl_size plateau",
-    ),
-}
 SEEDS = 6
 RADII = np.linspace(0, 1, 51)
 
 
-def name_of(module):
-    return module.__name__.rpartition(".")[2]
-
-
-@pytest.fixture(scope="module")
-def train():
-    """Trains every ensemble once, as the store does, and briefly."""
-    runs = {}
-
-    @functools.wraps(tm.train)
-    def trained(spec: tm.TrainSpec) -> tm.Run:
-        key = content_hash(spec)
-        if key not in runs:
-            runs[key] = tm.train(spec)
-        return runs[key]
-
-    return trained
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("module", FILES, ids=name_of)
-def test_the_file_runs_at_smoke_scale(module, train):
-    figures, names = FILES[module]
-    result = module.compute(settings_class(module).preset("smoke"), train)
-    assert set(module.plot(result)) == figures
-    judged = module.claims(result)
-    assert [claim.id.partition(".")[2] for claim in judged] == names.split()
-    ids = module.IDS if hasattr(module, "IDS") else (module.ID,)
-    assert {claim.experiment for claim in judged} == set(ids)
-    assert all(claim.controls for claim in judged)
-
-
-@pytest.mark.parametrize("module", FILES, ids=name_of)
 @pytest.mark.parametrize("scale", ["smoke", "laptop", "paper"])
-def test_every_scale_has_settings_and_models(module, scale):
-    settings = settings_class(module).preset(scale)
-    assert settings.scale == scale
+def test_every_scale_has_models(scale):
+    settings = Denoisers.preset(scale)
     assert settings.spec().runs == settings.seeds * len(settings.noises)
     assert settings.judged(head="softmax").objective.measure == "softmax"
 
@@ -97,10 +41,10 @@ def test_every_scale_has_settings_and_models(module, scale):
 # --- ensembles ---------------------------------------------------------------------
 
 
-def test_only_keeps_the_runs_of_a_noise_level(train):
+def test_only_keeps_the_runs_of_a_noise_level():
     settings = Denoisers.preset("smoke")
     spec = settings.spec(steps=2)
-    run = train(spec)
+    run = tm.train(spec)
     alone = only(run, settings.place)
     assert alone.spec.members == 1 and alone.runs == settings.seeds
     np.testing.assert_allclose(alone.spec.noise, [settings.noise], rtol=1e-6)

@@ -1,70 +1,21 @@
-"""RO: every file at smoke scale, and decisive numbers on constructed results."""
-
-import functools
+"""RO: decisive numbers on constructed results."""
 
 import numpy as np
 import pytest
 
-import toymodels as tm
 from experiments.registry import settings_class
 from experiments.ro import (
     above_threshold,
     determined_by_readoffs,
     flat_then_linear,
-    random_vectors,
     several_terms,
     welch_floor,
 )
 from experiments.ro._frames import readout_crosstalk, tight_frame
 from toymodels.claims import NOT_SUPPORTED, SUPPORTED
-from toymodels.config import content_hash, to_json
+from toymodels.config import to_json
 from toymodels.geometry import welch_floor as floor_of
 from toymodels.result import Result
-
-FILES = {
-    determined_by_readoffs: ({"explained"}, "readoffs length"),
-    flat_then_linear: (
-        {"sweep", "knees"},
-        "flat.own knee.own flat.total knee.total",
-    ),
-    random_vectors: ({"readoff", "output"}, "readoff output trained"),
-    welch_floor: ({"floor"}, "floor tight random ratio"),
-    above_threshold: ({"recovery", "errors"}, "half linear beats"),
-    several_terms: ({"terms"}, "correlated quoted independent embedding"),
-}
-
-
-@pytest.fixture(scope="module")
-def train():
-    """Trains every ensemble once, as the store does."""
-    runs = {}
-
-    @functools.wraps(tm.train)
-    def trained(spec: tm.TrainSpec) -> tm.Run:
-        key = content_hash(spec)
-        if key not in runs:
-            runs[key] = tm.train(spec)
-        return runs[key]
-
-    return trained
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("module", FILES, ids=lambda module: module.__name__[15:])
-def test_the_file_runs_at_smoke_scale(module, train):
-    figures, names = FILES[module]
-    result = module.compute(settings_class(module).preset("smoke"), train)
-    assert set(module.plot(result)) == figures
-    judged = module.claims(result)
-    assert [claim.id.partition(".")[2] for claim in judged] == names.split()
-    assert {claim.experiment for claim in judged} == {module.ID}
-    assert all(claim.controls or claim.seeds == 0 for claim in judged)
-
-
-@pytest.mark.parametrize("module", FILES, ids=lambda module: module.__name__[15:])
-@pytest.mark.parametrize("scale", ["smoke", "laptop", "paper"])
-def test_every_scale_has_settings(module, scale):
-    assert settings_class(module).preset(scale).scale == scale
 
 
 def verdicts(module, arrays):

@@ -1,60 +1,13 @@
-"""SPH: every file at smoke scale, and decisive numbers on constructed results."""
-
-import functools
+"""SPH: decisive numbers on constructed results."""
 
 import numpy as np
 import pytest
 
-import toymodels as tm
-from experiments.registry import settings_class
 from experiments.sph import few_dimensions, many_dimensions
 from experiments.sph._worlds import ALONG
 from toymodels.claims import INCONCLUSIVE, NOT_SUPPORTED, SUPPORTED
-from toymodels.config import content_hash, to_json
+from toymodels.config import to_json
 from toymodels.result import Result
-
-CLASSES = [f"{name}.{part}" for name in ("circle", "sphere") for part in (
-    "share", "ratio", "set.share", "set.ratio")]  # fmt: skip
-MANY = [f"{name}{part}" for name in many_dimensions.PAIRS for part in (
-    ".share", ".ratio", "", ".rise")]  # fmt: skip
-FILES = {
-    few_dimensions: ({"circle", "sphere"}, CLASSES),
-    many_dimensions: ({"agreement", "signs", "ratio", "counts"}, [*MANY, "relu.late"]),
-}
-
-
-@pytest.fixture(scope="module")
-def train():
-    """Trains every ensemble once, as the store does."""
-    runs = {}
-
-    @functools.wraps(tm.train)
-    def trained(spec: tm.TrainSpec) -> tm.Run:
-        key = content_hash(spec)
-        if key not in runs:
-            runs[key] = tm.train(spec)
-        return runs[key]
-
-    return trained
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("module", FILES, ids=lambda module: module.__name__[16:])
-def test_the_file_runs_at_smoke_scale(module, train):
-    figures, names = FILES[module]
-    result = module.compute(settings_class(module).preset("smoke"), train)
-    assert set(module.plot(result)) == figures
-    judged = module.claims(result)
-    assert [claim.id.partition(".")[2] for claim in judged] == names
-    ids = module.IDS if hasattr(module, "IDS") else (module.ID,)
-    assert {claim.experiment for claim in judged} == set(ids)
-    assert all(claim.controls for claim in judged)
-
-
-@pytest.mark.parametrize("module", FILES, ids=lambda module: module.__name__[16:])
-@pytest.mark.parametrize("scale", ["smoke", "laptop", "paper"])
-def test_every_scale_has_settings(module, scale):
-    assert settings_class(module).preset(scale).scale == scale
 
 
 def jitter(value, shape, seed=0):
