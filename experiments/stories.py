@@ -8,7 +8,7 @@ drawn from verdicts cannot say anything else than they do.
 
 import textwrap
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from matplotlib.figure import Figure
 
@@ -29,40 +29,48 @@ class Story:
     """Id in the ledger."""
     conclusions: dict[str, str]
     """What each verdict on the claim says about the story."""
+    also: dict[str, str] = field(default_factory=dict)
+    """Ids of other claims that bear on it, and what their models or answers are."""
 
 
 STORIES = (
     Story(
         heading="Story 0: the margin",
         text="The outputs move from the first push on; only which one is largest does "
-        "not change. Then nothing is corrected.",
+        "not change. Judged with a softmax head.",
         claim="PLT-3.root",
         conclusions={
             "supported": "holds: only the margin absorbs pushes",
             "not supported": "rejected: the outputs are flat at first",
             "inconclusive": "undecided",
         },
+        also={"PLT-3.distance": "linear in L2 at the last layer"},
     ),
     Story(
         heading="Story 1: the output conversion",
-        text="Norm, readout and softmax hide the push. Then it makes no difference at "
-        "which layer the push happens.",
+        text="Norm, readout and softmax hide the push, so that its layer makes no "
+        "difference. Judged with squared error.",
         claim="PLT-4.story_1",
         conclusions={
             "supported": "rejected: the layers make the difference",
             "not supported": "not rejected by this test",
             "inconclusive": "undecided",
         },
+        also={"PLT-4.logistic": "logistic", "PLT-4.normalised": "normalised"},
     ),
     Story(
         heading="Story 2: shrinkage with depth",
         text="The layers remove part of a push from a real activation, one after "
-        "another.",
+        "another. Judged with squared error.",
         claim="PLT-5.story_2",
         conclusions={
             "supported": "holds: pushes shrink with depth",
             "not supported": "rejected: pushes do not shrink twice",
             "inconclusive": "undecided",
+        },
+        also={
+            "PLT-5.gaussian": "more than from Gaussian ones",
+            "PLT-5.story_2_logistic": "logistic",
         },
     ),
     Story(
@@ -75,6 +83,7 @@ STORIES = (
             "not supported": "rejected: plateaus do not follow it",
             "inconclusive": "undecided",
         },
+        also={"PLT-6.squared_none": "none without threshold"},
     ),
     Story(
         heading="Superposition",
@@ -85,6 +94,10 @@ STORIES = (
             "supported": "not needed: plateaus without it too",
             "not supported": "no plateau without it",
             "inconclusive": "undecided",
+        },
+        also={
+            "PLT-7.distance": "L2, logistic",
+            "PLT-7.more": "more of one with n > d",
         },
     ),
 )
@@ -98,7 +111,12 @@ def draw(claims: Sequence[Claim]) -> Figure | None:
         claim = known.get(story.claim)
         if claim is None or claim.measured is None or claim.accepted is None:
             return None
-        rows.append(_row(story, claim))
+        others = [
+            f"{label}: {known[id].verdict}"
+            for id, label in story.also.items()
+            if id in known
+        ]
+        rows.append(_row(story, claim, others))
     if not rows:
         return None
     scales = {known[story.claim].scale for story in STORIES}
@@ -118,7 +136,7 @@ def draw(claims: Sequence[Claim]) -> Figure | None:
     )
 
 
-def _row(story: Story, claim: Claim) -> Evidence:
+def _row(story: Story, claim: Claim, others: Sequence[str]) -> Evidence:
     assert claim.measured is not None and claim.accepted is not None  # noqa: S101
     return Evidence(
         heading=story.heading,
@@ -135,4 +153,5 @@ def _row(story: Story, claim: Claim) -> Evidence:
         accepted=claim.accepted,
         verdict=claim.verdict,
         conclusion=textwrap.fill(story.conclusions[claim.verdict], 24),
+        also=textwrap.fill("Also: " + "; ".join(others), 66) if others else "",
     )

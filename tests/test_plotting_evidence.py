@@ -41,6 +41,11 @@ def test_a_row_shows_its_numbers():
     assert [t.get_text() for t in badge.texts] == ["✓ rejected", "2.5 [2.1, 3.2]"]
 
 
+def test_other_tests_stand_below_the_text():
+    words = evidence_page([dataclasses.replace(ROW, also="Also: two")]).axes[0]
+    assert [t.get_text() for t in words.texts][-1] == "Also: two"
+
+
 def test_wide_ranges_are_logarithmic_and_open_ends_reach_the_border():
     wide = dataclasses.replace(ROW, measured=Measured("measured", 90.0))
     assert evidence_page([wide]).axes[1].get_xscale() == "log"

@@ -88,7 +88,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
     figures = {}
     for name, label in (
         ("exponent", "exponent p"),
-        ("unreached", "pairs without a boundary"),
+        ("unreached", "share without"),
     ):
         curves = {}
         for place, level in enumerate(LEVELS):

@@ -123,7 +123,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
         {kind: of_kind(result, "exponent", kind) for kind in KINDS},
         xlabel="exponent p, median over pairs",
         shares={kind: of_kind(result, "unreached", kind) for kind in KINDS},
-        share_label="share of pairs without\na boundary on an axis",
+        share_label="pairs without\na boundary",
         references={"quadratic": 2.0, "claimed": FEATURES_AT_LEAST},
         groups=(3, 6),
         title=f"{TITLE}: exponents by threshold",

@@ -165,7 +165,7 @@ def plot(result: Result) -> dict[str, Figure]:
             over_rows("exponent"),
             xlabel="exponent p, median over pairs",
             shares=over_rows("unreached"),
-            share_label="share of pairs without\na boundary on an axis",
+            share_label="pairs without\na boundary",
             references={"quadratic": 2.0},
             xscale="log",
             groups=groups,

@@ -156,9 +156,10 @@ def _areas(settings: Plateaus, result: Result) -> Figure:
         xlabel="length of the push, d̄",
         ylabel="median response",
         sharey=False,
-        title="Pushes from a real activation, by direction: "
+        title="Features and other activations over covariance-matched pushes, Cohen's "
+        "d: "
         + ", ".join(
-            f"{label} d {_smaller(result, answer, 'relu').mean():.2f}"
+            f"{label} {np.median(_smaller(result, answer, 'relu')):.2f}"
             for answer, label in (
                 ("kl", "KL"),
                 ("distance", "L2"),
@@ -166,9 +167,7 @@ def _areas(settings: Plateaus, result: Result) -> Figure:
             )
         ),
         caption=settings.caption(
-            noise=settings.noise,
-            d="the smaller of feature and another activation over covariance-matched",
-            band="all seeds",
+            noise=settings.noise, title="the smaller of the two", band="all seeds"
         ),
     )
 

@@ -8,17 +8,18 @@ radius 0, and only the argmax waits until the margin is used up.
 Claims, with thresholds of SCIENCE 4.1. `PLT-3.story_0`: the first-decile slope, the
 slope over the first tenth of the lengths over the mean slope, is at least 0.8 for both
 KL and L2 (the smaller of the two is judged). Expected: not supported. Control: the
-argmax, whose slope must be flat. `PLT-3.root`: the same of √KL and L2, the test to
-decide by. `PLT-3.argmax`: its slope is at most 0.2. Control: L2
-of the linear model. `PLT-3.distance`: the slope of L2 alone is at least 0.8; the
+argmax, whose slope must be flat. `PLT-3.root`: slopes of √KL and L2, each over that of
+the linear model of the same seed, in which nothing is absorbed: the smaller is at least
+0.8. This is the test to decide by. `PLT-3.argmax`: its slope is at most 0.2. Control:
+L2 of the linear model. `PLT-3.distance`: the slope of L2 alone is at least 0.8; the
 control is the argmax again.
 
 A warning about the first: KL is quadratic around its minimum in any smooth model, so
 that its slope there is near 0 in the linear control too, and the rule cannot support
-Story 0 as it stands. √KL is the distance that goes with KL and is linear where the
-model is: near 0.9 in the linear model of seed 1, which was looked at before. A layer
-that moves from radius 0 on (`PLT-3.distance`) under outputs that do not is what one
-would see if the readout alone absorbed the push, whatever the verdict of the rule.
+Story 0 as it stands. √KL is the distance that goes with KL; in the linear model of seed
+1, which was looked at before, its slope was 0.7, so that the model is the measure. A
+layer that moves from radius 0 on (`PLT-3.distance`) under outputs that do not is what
+one would see if the readout alone absorbed the push, whatever the verdict of the rule.
 
 Bases have one active feature: with two, the argmax is a tie and flips at once. Pushes
 are covariance-matched; those towards another activation are in the figure. One sample
@@ -147,13 +148,23 @@ def claims(result: Result) -> list[Claim]:
         ),
         judge(
             id="PLT-3.root",
-            statement="√KL and L2 rise linearly from radius 0, as in a linear model: "
-            "nothing but the margin absorbs a push",
-            statistic="first-decile slope over mean slope, the smaller of √KL and L2",
+            statement="√KL and L2 rise from radius 0 as in a linear model: nothing but "
+            "the margin absorbs a push",
+            statistic="first-decile slope over that of the linear model, the smaller "
+            "of √KL and L2",
             expected="not supported",
-            samples=np.minimum(slope["root", "relu"], slope["distance", "relu"]),
+            samples=np.minimum(
+                slope["root", "relu"] / slope["root", "identity"],
+                slope["distance", "relu"] / slope["distance", "identity"],
+            ),
             test=linear,
-            controls=(argmax,),
+            controls=(
+                control(
+                    "argmax of the same pushes",
+                    slope["argmax", "relu"] / slope["root", "identity"],
+                    linear,
+                ),
+            ),
             note=beside,
             **common,
         ),

@@ -111,7 +111,7 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
     return {
         "without_superposition": small_multiples(
             panels,
-            xlabel="features in each dimension, n/d",
+            xlabel="features per dimension",
             ylabel="r10(A)/r10(B)",
             references={"1.25": RATIO, "no plateau": 1.0},
             title=f"With squared error, r10(A)/r10(B) is {first:.2f} without and "

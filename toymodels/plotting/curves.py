@@ -153,7 +153,12 @@ def small_multiples(
     """
     columns = min(columns, len(curves))
     figure, axes = panels(
-        len(curves), columns=columns, panel_height=2.5, sharex=True, sharey=sharey
+        len(curves),
+        columns=columns,
+        panel_height=2.4,
+        extra_height=1.5,
+        sharex=True,
+        sharey=sharey,
     )
     columns = -(-len(curves) // -(-len(curves) // columns))
     for panel, (name, lines) in zip(axes, curves.items(), strict=True):

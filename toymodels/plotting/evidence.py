@@ -19,7 +19,7 @@ from toymodels.plotting.marks import plain_log_ticks
 from toymodels.plotting.palette import BLACK, GREY, ORANGE, style
 from toymodels.plotting.summary import VERDICT_LOOKS
 
-ROW_HEIGHT = 1.18
+ROW_HEIGHT = 1.3
 ACCEPTED = "#D9ECF8"
 # Values over so wide a range are drawn on a logarithmic axis.
 LOG_RANGE = 20.0
@@ -57,6 +57,8 @@ class Evidence:
     """Of the test: a key of `VERDICT_LOOKS`."""
     conclusion: str
     """What that says about the question."""
+    also: str = ""
+    """What other tests of the question came to, in small; broken into lines."""
 
 
 @style()
@@ -92,7 +94,19 @@ def evidence_page(
 def _words(axes: Axes, row: Evidence) -> None:
     axes.set_axis_off()
     axes.text(0, 1.0, row.heading, va="top", weight="bold", fontsize=10)
-    axes.text(0, 0.74, row.text, va="top", fontsize=8.5, linespacing=1.25)
+    text = axes.text(0, 0.74, row.text, va="top", fontsize=8.5, linespacing=1.25)
+    if row.also:
+        axes.annotate(
+            row.also,
+            (0, 0),
+            xycoords=text,
+            xytext=(0, -5),
+            textcoords="offset points",
+            va="top",
+            color=GREY,
+            fontsize=8,
+            linespacing=1.2,
+        )
 
 
 def _measurement(axes: Axes, row: Evidence) -> None:

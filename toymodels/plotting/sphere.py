@@ -21,10 +21,20 @@ from toymodels.plotting.captions import (
     set_legend,
     set_title,
 )
-from toymodels.plotting.palette import BLACK, BLUE, SEQUENTIAL, VERMILLION, style
+from toymodels.plotting.palette import (
+    BLACK,
+    BLUE,
+    FAINT,
+    GREY,
+    SEQUENTIAL,
+    VERMILLION,
+    style,
+)
 
 # Cells of the map from pole to pole; twice as many go around.
 ROWS = 120
+# Where the features of a circle are marked, outside the largest value.
+RIM = 1.2
 # Active and inactive features. On the map a white rim lifts them off any colour.
 LOOKS = {
     True: ("D", VERMILLION, "active feature"),
@@ -69,30 +79,29 @@ def circle_figure(
         caption: below the figure.
         columns: the most panels in a row.
     """
-    figure, axes = panels(
-        len(maps), columns=columns, panel_height=2.9, projection="polar"
-    )
+    figure, axes = panels(len(maps), columns=columns, panel_height=2.5)
+    turn = np.linspace(0, 2 * np.pi, 181)
     for panel, (name, shown) in zip(axes, maps.items(), strict=True):
-        angle = np.arctan2(shown.directions[1], shown.directions[0])
-        height = shown.values / max(float(shown.values.max()), 1e-30)
-        around = np.append(np.arange(len(angle)), 0)
-        panel.plot(angle[around], height[around], color=BLACK, linewidth=1.4, zorder=3)
-        top = shown.maxima
-        panel.plot(angle[top], height[top], zorder=4, **_STAR)
-        for active, (marker, color, _) in LOOKS.items():
-            x, y = shown.features[:, shown.active == active]
+        for radius, color in ((0.5, FAINT), (1.0, FAINT), (RIM, GREY)):
             panel.plot(
-                np.arctan2(y, x),
-                np.full(len(x), 1.2),
+                radius * np.cos(turn), radius * np.sin(turn), color=color, linewidth=0.8
+            )
+        height = shown.values / max(float(shown.values.max()), 1e-30)
+        x, y = height * shown.directions
+        around = np.append(np.arange(len(x)), 0)
+        panel.plot(x[around], y[around], color=BLACK, linewidth=1.4, zorder=3)
+        panel.plot(x[shown.maxima], y[shown.maxima], zorder=4, **_STAR)
+        for active, (marker, color, _) in LOOKS.items():
+            panel.plot(
+                *(RIM * shown.features[:, shown.active == active]),
                 linestyle="",
                 marker=marker,
                 color=color,
-                clip_on=False,
                 zorder=5,
             )
-        panel.set(ylim=(0, 1.2), yticks=[0.5, 1.0], yticklabels=[])
-        panel.set_xticks(np.arange(4) * np.pi / 2, [""] * 4)
-        panel.set_title(name, pad=16)
+        panel.set(xlim=(-1.35, 1.35), ylim=(-1.35, 1.35), aspect="equal")
+        panel.set_axis_off()
+        panel.set_title(name)
     _finish(figure, title, caption)
     return figure
 
