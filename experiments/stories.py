@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from matplotlib.figure import Figure
 
-from toymodels.claims import Claim
+from toymodels.claims import INCONCLUSIVE, NOT_SUPPORTED, SUPPORTED, Claim
 from toymodels.plotting import Evidence, Measured, caption_line, evidence_page
 
 NAME = "stories.png"
@@ -29,6 +29,8 @@ class Story:
     """Id in the ledger."""
     conclusions: dict[str, str]
     """What each verdict on the claim says about the story."""
+    needs: tuple[str, ...] = ()
+    """Ids of claims that must be supported, too; the worst verdict counts."""
     also: dict[str, str] = field(default_factory=dict)
     """Ids of other claims that bear on it, and what their models or answers are."""
 
@@ -49,27 +51,32 @@ STORIES = (
     Story(
         heading="Story 1: the output conversion",
         text="Norm, readout and softmax hide the push, so that its layer makes no "
-        "difference. Judged with squared error.",
+        "difference. Judged with a final normalisation.",
         claim="PLT-4.story_1",
+        needs=("PLT-4.last",),
         conclusions={
             "supported": "rejected: the layers make the difference",
-            "not supported": "not rejected by this test",
+            "not supported": "not rejected: a gap is there at the end",
             "inconclusive": "undecided",
         },
-        also={"PLT-4.logistic": "logistic", "PLT-4.normalised": "normalised"},
+        also={
+            "PLT-4.squared": "the layers make one, squared error",
+            "PLT-4.logistic": "logistic",
+        },
     ),
     Story(
         heading="Story 2: shrinkage with depth",
         text="The layers remove part of a push from a real activation, one after "
-        "another. Judged with squared error.",
-        claim="PLT-5.story_2",
+        "another, more than from a Gaussian one. With squared error.",
+        claim="PLT-5.gaussian",
+        needs=("PLT-5.story_2",),
         conclusions={
             "supported": "holds: pushes shrink with depth",
-            "not supported": "rejected: pushes do not shrink twice",
+            "not supported": "not as stated: too little, or from any activation",
             "inconclusive": "undecided",
         },
         also={
-            "PLT-5.gaussian": "more than from Gaussian ones",
+            "PLT-5.story_2": "shrinks over two layers",
             "PLT-5.story_2_logistic": "logistic",
         },
     ),
@@ -111,12 +118,15 @@ def draw(claims: Sequence[Claim]) -> Figure | None:
         claim = known.get(story.claim)
         if claim is None or claim.measured is None or claim.accepted is None:
             return None
+        if not known.keys() >= set(story.needs):
+            return None
         others = [
             f"{label}: {known[id].verdict}"
             for id, label in story.also.items()
             if id in known
         ]
-        rows.append(_row(story, claim, others))
+        verdict = worst([claim.verdict, *(known[id].verdict for id in story.needs)])
+        rows.append(_row(story, claim, verdict, others))
     if not rows:
         return None
     scales = {known[story.claim].scale for story in STORIES}
@@ -136,7 +146,12 @@ def draw(claims: Sequence[Claim]) -> Figure | None:
     )
 
 
-def _row(story: Story, claim: Claim, others: Sequence[str]) -> Evidence:
+def worst(verdicts: Sequence[str]) -> str:
+    """Not supported if one is, then inconclusive if one is, else supported."""
+    return max(verdicts, key=(SUPPORTED, INCONCLUSIVE, NOT_SUPPORTED).index)
+
+
+def _row(story: Story, claim: Claim, verdict: str, others: Sequence[str]) -> Evidence:
     assert claim.measured is not None and claim.accepted is not None  # noqa: S101
     return Evidence(
         heading=story.heading,
@@ -151,7 +166,7 @@ def _row(story: Story, claim: Claim, others: Sequence[str]) -> Evidence:
             if c.measured is not None
         ),
         accepted=claim.accepted,
-        verdict=claim.verdict,
-        conclusion=textwrap.fill(story.conclusions[claim.verdict], 24),
+        verdict=verdict,
+        conclusion=textwrap.fill(story.conclusions[verdict], 24),
         also=textwrap.fill("Also: " + "; ".join(others), 66) if others else "",
     )

@@ -15,6 +15,7 @@ if "xla_force_host_platform_device_count" not in os.environ.get("XLA_FLAGS", "")
     ).strip()
 
 import jax
+import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
@@ -30,3 +31,13 @@ install_import_hook("toymodels", "beartype.beartype")
 # The same examples every time, and no deadline: a first call compiles.
 settings.register_profile("toymodels", derandomize=True, deadline=None, database=None)
 settings.load_profile("toymodels")
+
+
+@pytest.fixture(autouse=True)
+def few_programs():
+    """A process that has compiled thousands of programs would crash in the next one."""
+    from toymodels.compilation import is_crowded, release_compiled
+
+    yield
+    if is_crowded():
+        release_compiled()

@@ -9,8 +9,15 @@ import pytest
 
 import toymodels as tm
 from toymodels.cli import main
-from toymodels.cli.probe import plain
-from toymodels.cli.probe_world import cell, summary, world_of
+from toymodels.cli.probe import KINDS, plain, table
+from toymodels.cli.probe_plateau import median_curves
+from toymodels.cli.probe_world import (
+    ProbeFlags,
+    cell,
+    finite_median,
+    summary,
+    world_of,
+)
 from toymodels.config import SettingsError
 from toymodels.training import load_weights
 
@@ -60,7 +67,8 @@ def test_table_picture_and_numbers(run, capsys):
         *("isotropic", "covariance", "real_other", "feature", "mixture")
     ]
     for row in found["rows"]:
-        assert 0 <= row["none within 1"] <= 1
+        assert 0 <= row["none within 1"] <= 1 and row["no direction"] == 0
+        assert 0 < row["flipped"] < 1 and 0 < row["crossed"] < 1
         r10 = row["L2 r10"]
         assert 0 < r10["low"] <= r10["median"] <= r10["high"] <= 1
 
@@ -104,7 +112,7 @@ def test_a_boundary_that_is_never_reached_is_said(run, tmp_path, capsys):
     flags = ["--reach", "0.001", "--directions", "isotropic", "--out", str(tmp_path)]
     assert main(["probe", str(run), *flags, *FEW]) == 0
     (row,) = json.loads((tmp_path / "probe-plateau.json").read_text())["rows"]
-    assert row["none within 0.001"] == 1
+    assert row["none within 0.001"] == 1 and row["flipped"] == row["crossed"] == 0
     assert row["boundary"] == {"median": None, "low": None, "high": None}
 
 
@@ -119,6 +127,12 @@ def test_a_boundary_that_is_never_reached_is_said(run, tmp_path, capsys):
         (["--radii", "1"], "radii: got 1"),
         (["--reach", "-1"], "reach: got -1"),
         (["--threshold", "2"], "threshold: got 2"),
+        (["--angle", "200"], "angle: got 200"),
+        (["--k", "0"], "k: got 0"),
+        (["--k", "9"], "k: got 9, expected at most n = 8 features"),
+        (["--k", "3", "--directions", "feature"], "k: got 3, expected no --k"),
+        (["--angle", "9", "--directions", "isotropic"], "angle: got 9.0, expected no"),
+        (["--perturbation", "sphere"], "radii: got 5, expected no --radii"),
         (["--out", "/proc/none"], "/proc/none"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -131,6 +145,110 @@ def test_bad_input_is_one_line(run, flags, said, capsys):
     assert said in error and error.count("\n") == 1
     after = {path.name: path.read_bytes() for path in run.iterdir() if path.is_file()}
     assert after == before
+
+
+@pytest.mark.parametrize("kind", ["sphere", "readoff"])
+@pytest.mark.parametrize(
+    "flag", ["--directions feature", "--threshold 0.5", "--angle 9", "--k 2"]
+)
+def test_a_flag_without_a_meaning_is_refused(run, kind, flag, capsys):
+    capsys.readouterr()
+    assert main(["probe", str(run), "--perturbation", kind, *flag.split()]) == 2
+    error = capsys.readouterr().err
+    assert f"no {flag.split()[0]}, which means nothing to {kind}" in error
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_activations_that_are_all_the_same_are_refused(tmp_path, kind, capsys):
+    model = tm.Autoencoder(n=5, d=2)
+    features = tm.IndependentFeatures(n=5, probability=0.3)
+    made = tm.train(tm.TrainSpec(model=model, features=features, steps=1, batch=8))
+    made.params["W"] = np.zeros_like(made.params["W"])
+    path = tm.save_weights(tmp_path / "dead.safetensors", made)
+    out = tmp_path / "out"
+    out.mkdir()
+    capsys.readouterr()
+    flags = ["--perturbation", kind, "--bases", "6", "--out", str(out)]
+    assert main(["probe", str(path), *flags]) == 2
+    error = capsys.readouterr().err
+    assert "activations that are all the same" in error and error.count("\n") == 1
+    assert not list(out.iterdir())
+
+
+def test_models_that_are_left_out_are_said_and_counted(run, tmp_path, capsys):
+    path = Path(run) / "weights.safetensors"
+    weights = load_weights(path)
+    spec = weights.spec
+    made = tm.train(spec)
+    c = made.params["c"].copy()
+    c[1] = np.nan
+    made.params["c"] = c
+    broken = tm.save_weights(tmp_path / "weights.safetensors", made)
+    capsys.readouterr()
+    flags = ["--directions", "isotropic", "--json", *FEW]
+    for member, said in (("0", ""), ("1", "1 of 2 models is not finite and was left")):
+        assert main(["probe", str(broken), "--member", member, *flags]) == 0
+        told = capsys.readouterr()
+        assert said in told.err and bool(told.err) == bool(said)
+        found = json.loads(told.out)
+        assert found["left_out"] == bool(said)
+        assert len(found["runs"]) == 2 - found["left_out"]
+
+
+def test_directions_that_do_not_exist_are_counted_as_such(tmp_path, capsys):
+    features = tm.IndependentFeatures(n=3, probability=0.7)
+    model = tm.Autoencoder(n=3, d=2, activation="identity", bias=False)
+    made = tm.train(tm.TrainSpec(model=model, features=features, steps=1, batch=8))
+    made.params["W"] = np.eye(2, 3, dtype=np.float32)[None]
+    path = tm.save_weights(tmp_path / "two.safetensors", made)
+    capsys.readouterr()
+    # Where both features that it keeps are active, there is no inactive one.
+    flags = ["--directions", "feature", "isotropic", "--bases", "24", "--radii", "9"]
+    assert main(["probe", str(path), *flags]) == 0
+    assert "direction" in capsys.readouterr().out.split("isotropic")[0].split("mean")[0]
+    feature, isotropic = json.loads((tmp_path / "probe-plateau.json").read_text())[
+        "rows"
+    ]
+    assert 0.2 < feature["no direction"] < 0.9 and isotropic["no direction"] == 0
+    # The outputs are the activation: every push that there is gets there.
+    assert feature["none within 1"] == isotropic["none within 1"] == 0
+
+
+def test_one_direction_that_does_not_exist_leaves_a_curve():
+    curves = np.arange(12.0).reshape(1, 4, 1, 3)
+    curves[0, 3] = np.nan
+    np.testing.assert_allclose(median_curves(curves), [[3, 4, 5]])
+    np.testing.assert_array_equal(finite_median(curves[0, 3]), [np.nan])
+
+
+def test_an_angle_turns_directions_and_k_is_of_mixtures(run, tmp_path, capsys):
+    def rows(*flags):
+        capsys.readouterr()
+        few = ["--bases", "5", "--radii", "4", "--json", "--out", str(tmp_path)]
+        assert main(["probe", str(run), *few, "--directions", *flags]) == 0
+        (row,) = json.loads(capsys.readouterr().out)["rows"]
+        return {name: value for name, value in row.items() if name != "direction"}
+
+    feature = rows("feature")
+    assert rows("mixture", "--k", "1") == feature
+    assert rows("feature", "--angle", "0") == feature != rows("feature", "--angle", "9")
+    assert json.loads((tmp_path / "probe-plateau.json").read_text())["angle"] == 9
+
+
+def test_families_take_only_what_concerns_them():
+    shared = {"bases": 4, "radii": 5, "reach": 1.0, "threshold": None, "seed": 0}
+    flags = ProbeFlags(perturbation="iso", directions=(), angle=9.0, k=3, **shared)
+    found = flags.families(("isotropic", "feature", "mixture"))
+    assert [(one.angle, one.k) for one in found.values()] == [(0, 2), (9, 2), (9, 3)]
+
+
+def test_a_table_leaves_out_what_it_has_no_room_for():
+    rows = [{"direction": "a", "no plane": 0.0, "flipped": 0.5, "p": 2.0}]
+    assert [column.header for column in table(rows).columns] == ["direction", "p"]
+    rows = [*rows, rows[0] | {"no plane": 0.1}]
+    assert [column.header for column in table(rows).columns] == [
+        *("direction", "no plane", "p")
+    ]
 
 
 def test_a_file_that_is_not_there(tmp_path, capsys):

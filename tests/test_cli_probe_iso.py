@@ -54,6 +54,38 @@ def test_what_has_no_boundary_is_counted_and_not_dropped(folder, tmp_path, capsy
     assert feature["p"]["median"] is not None and isotropic["radius"]["median"] > 0
 
 
+def test_bases_without_a_plane_are_counted(folder, tmp_path, capsys):
+    # A base with one active feature has one direction that takes it away.
+    flags = ("--bases", "12", "--radii", "12", "--reach", "2", "--json")
+    which = ("--directions", "feature_removed", "isotropic")
+    out = ("--layer", "input", "--out", str(tmp_path))
+    assert probe(folder, *flags, *which, *out) == 0
+    removed, isotropic = json.loads(capsys.readouterr().out)["rows"]
+    assert 0.1 < removed["no plane"]["median"] < 0.9
+    assert isotropic["no plane"]["median"] == 0
+
+
+def test_a_direction_without_any_plane_is_named(tmp_path, capsys):
+    spec = tm.TrainSpec(
+        model=tm.Autoencoder(n=6, d=3), features=tm.ExactlyK(n=6, k=1), steps=1
+    )
+    path = tm.save_weights(tmp_path / "one.safetensors", tm.train(spec))
+    assert probe(path, "--bases", "4", "--directions", "feature_removed") == 2
+    assert "directions: got 'feature_removed'" in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["one.safetensors"]
+
+
+def test_fewer_principal_components_than_a_plane_is_chosen_from(
+    folder, tmp_path, capsys
+):
+    flags = ("--bases", "4", "--radii", "12", "--reach", "2", "--json")
+    assert probe(folder, *flags, "--directions", "pca", "--out", str(tmp_path)) == 0
+    (row,) = json.loads(capsys.readouterr().out)["rows"]
+    assert row["no plane"]["median"] == 0 and row["p"]["median"] == pytest.approx(
+        2, rel=0.01
+    )
+
+
 def test_a_layer_that_is_none_is_named_and_nothing_is_written(folder, tmp_path, capsys):
     assert probe(folder, "--layer", "h7", "--out", str(tmp_path)) == 2
     assert "h7" in capsys.readouterr().err
@@ -66,3 +98,8 @@ def test_parallel_directions_span_no_plane():
     assert np.isnan(v[:, 0]).all()
     np.testing.assert_allclose(v[:, 1], [0, 1], atol=1e-6)
     np.testing.assert_allclose(u[:, 1], [1, 0])
+
+
+def test_a_direction_that_does_not_exist_is_not_preferred():
+    _, v = _plane(jnp.asarray([[[1.0, 0.0], [jnp.nan, jnp.nan], [0.6, 0.8]]]))
+    np.testing.assert_allclose(v[:, 0], [0, 1], atol=1e-6)

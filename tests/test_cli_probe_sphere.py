@@ -2,12 +2,16 @@
 
 import json
 
+import jax
+import numpy as np
 import pytest
 
 import toymodels as tm
-from toymodels.cli import main
+from toymodels.cli import main, probe_sphere
+from toymodels.probes import Subject, real_bases
+from toymodels.probes.real_bases import labelled_bases
 
-FEW = ["--bases", "4", "--radii", "9"]
+FEW = ["--bases", "4"]
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +46,8 @@ def test_a_sphere_has_a_row_for_each_radius_and_a_picture(trained, n, d, capsys)
 def test_readoffs_of_own_and_of_all_outputs(trained, capsys):
     run = trained(4, 2)
     capsys.readouterr()
-    assert main(["probe", str(run), "--perturbation", "readoff", "--json", *FEW]) == 0
+    flags = ["--perturbation", "readoff", "--radii", "9", "--json", *FEW]
+    assert main(["probe", str(run), *flags]) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
     assert [row["response"] for row in rows] == ["output i", "all outputs"]
     for row in rows:
@@ -71,3 +76,38 @@ def test_a_layer_without_known_features_is_refused(trained, capsys, monkeypatch)
     for kind in ("sphere", "readoff"):
         assert main(["probe", str(run), "--perturbation", kind, *FEW]) == 2
         assert "known features" in capsys.readouterr().err
+
+
+def test_bases_have_the_labels_of_their_samples():
+    base = tm.ExactlyK(n=6, k=2, values="boolean")
+    features = tm.NoisyFeatures(base=base, scale=0.3)
+    spec = tm.TrainSpec(model=tm.Autoencoder(n=6, d=2), features=features, steps=1)
+    params = {name: value[0] for name, value in tm.train(spec).params.items()}
+    subject = Subject(spec.model, jax.tree.map(jax.numpy.asarray, params), "hidden")
+    drawn = labelled_bases(subject, features, jax.random.key(0), bases=9)
+    active = np.asarray(drawn.active)
+    assert active.shape == (6, 9) and (active.sum(axis=0) == 2).all()
+    assert ((np.asarray(drawn.x) > 0) != active).any()
+    assert np.asarray(drawn.x)[active].mean() == pytest.approx(1, abs=0.3)
+    x, unit = real_bases(subject, features, jax.random.key(0), bases=9)
+    np.testing.assert_array_equal(x, drawn.x)
+    assert unit == drawn.unit and drawn.real.shape == (2, 64)
+
+
+@pytest.mark.parametrize(("n", "d"), [(4, 2), (6, 4)])
+def test_noise_switches_no_feature_on(tmp_path, monkeypatch, n, d):
+    spec = tm.TrainSpec(
+        model=tm.Autoencoder(n=n, d=d),
+        features=tm.NoisyFeatures(base=tm.ExactlyK(n=n, k=1), scale=0.1),
+        steps=5,
+    )
+    path = tm.save_weights(tmp_path / "noisy.safetensors", tm.train(spec))
+    seen, numbers = [], probe_sphere._numbers
+
+    def spy(spikes, active, random):
+        seen.append(active)
+        return numbers(spikes, active, random)
+
+    monkeypatch.setattr(probe_sphere, "_numbers", spy)
+    assert main(["probe", str(path), "--perturbation", "sphere", *FEW]) == 0
+    assert [active.sum(axis=0).tolist() for active in seen] == [[1] * 4]

@@ -4,8 +4,13 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+import jax
+import numpy as np
 import pytest
+
+from toymodels.compilation import is_crowded, release_compiled
 
 # Each starts several processes that import JAX.
 pytestmark = pytest.mark.slow
@@ -63,3 +68,19 @@ def test_a_chosen_place_stays_and_keeping_can_be_turned_off(tmp_path):
     assert off["hits"] == off["misses"] == 0
     assert not (tmp_path / ".toymodels").exists()
     assert run(tmp_path, "import only")["folder"] is None
+
+
+def test_released_programs_compile_again_and_give_the_same():
+    double = jax.jit(lambda x: 2 * x)
+    first = double(np.arange(3.0))
+    release_compiled()
+    assert double._cache_size() == 0
+    np.testing.assert_array_equal(double(np.arange(3.0)), first)
+
+
+@pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="maps of Linux")
+def test_a_process_is_crowded_when_it_has_many_maps(monkeypatch):
+    monkeypatch.setattr("toymodels.compilation.MOST_MAPS", 1)
+    assert is_crowded()
+    monkeypatch.setattr("toymodels.compilation.MOST_MAPS", 10**7)
+    assert not is_crowded()

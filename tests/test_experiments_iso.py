@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import toymodels as tm
-from experiments.iso import feature_pairs, misalignment, trained
+from experiments.iso import activations, feature_pairs, misalignment, trained
 from experiments.iso._ensembles import LEVELS as TRAINED_LEVELS
 from experiments.iso._frozen import DEFAULT, LEVELS, FrozenModels
 from experiments.iso._trained import Models, measured, models_of, served
@@ -72,6 +72,9 @@ def pairs_result(features: float) -> Result:
         arrays={
             "exponent": exponent,
             "unreached": np.zeros_like(exponent),
+            "at_bound": np.zeros_like(exponent),
+            "residual": np.full_like(exponent, 0.01),
+            "width": np.array([0.05, 0.04]),
             "linear_exponent": 2 + spread[:, :, :few],
             "linear_unreached": np.zeros((6, 2, few)),
         },
@@ -89,6 +92,12 @@ def test_bulging_pairs_are_supported_and_ellipses_are_not():
     found = feature_pairs.of_kind(pairs_result(2.0), "exponent", "features, linear")
     measured_at = np.isfinite(found).all(axis=0)
     assert measured_at.sum() == 2 and measured_at[LEVELS.index(DEFAULT)]
+
+
+def test_of_two_thresholds_the_one_farther_from_an_ellipse_counts():
+    exponent = np.array([[2.1, 1.7], [np.nan, 2.3], [np.nan, np.nan]])
+    found = activations.farther_from_two(exponent)
+    np.testing.assert_array_equal(found, [1.7, 2.3, np.nan])
 
 
 def turned_result(drop: float) -> Result:

@@ -179,10 +179,10 @@ def test_story_one_needs_a_gap_that_the_linear_model_lacks():
     for name in ("squared", "normalised"):
         arrays[f"output/{name}"] = gaps(0.4, 0.0)
     found = verdicts(story_one, arrays)
-    assert found["story_1"] == found["normalised"] == found["last"] == SUPPORTED
-    arrays["output/linear squared"] = gaps(0.4, 0.0)
+    assert found["story_1"] == found["squared"] == found["last"] == SUPPORTED
+    arrays["output/linear normalised"] = gaps(0.4, 0.0)
     assert verdicts(story_one, arrays)["story_1"] == INCONCLUSIVE
-    arrays["output/squared"] = gaps(0.4, 0.3)  # the readout makes it
+    arrays["output/normalised"] = gaps(0.4, 0.3)  # the readout makes it
     assert verdicts(story_one, arrays)["story_1"] == NOT_SUPPORTED
 
 
@@ -207,8 +207,11 @@ def test_plateaus_without_superposition_need_the_linear_control():
         for model in ("relu", "identity")
     }
     arrays["kl/identity"] = near(1.4, 2)
+    arrays["squared/relu/effect"] = near(0.9, 2)
+    arrays["squared/identity/effect"] = near(0.0, 2)
     found = verdicts(without_superposition, arrays)
     assert found["superposition"] == found["distance"] == SUPPORTED
+    assert found["directions"] == SUPPORTED
     assert found["kl"] == INCONCLUSIVE and found["more"] == NOT_SUPPORTED
 
 

@@ -36,7 +36,7 @@ FILES = {
         "squared_baseline",
     ),
     "plt.story_zero": ("story_zero", "story_0 root distance argmax"),
-    "plt.story_one": ("story_one", "story_1 logistic normalised last"),
+    "plt.story_one": ("story_one", "story_1 squared logistic last"),
     "plt.story_two": (
         "story_two",
         "story_2 gaussian story_2_logistic gaussian_logistic",
@@ -44,12 +44,12 @@ FILES = {
     "plt.thresholds": ("thresholds", "threshold squared_none"),
     "plt.without_superposition": (
         "without_superposition",
-        "superposition distance kl more",
+        "superposition distance kl more directions",
     ),
     "plt.noise": (
         "noise plateaus",
         "squared squared_isotropic squared_size distance distance_isotropic "
-        "distance_size kl kl_isotropic kl_size plateau",
+        "distance_size kl kl_isotropic kl_size plateau plateau_size",
     ),
     "iso.feature_pairs": (
         "contours contours_peak exponents",
@@ -94,7 +94,10 @@ FILES = {
         "loss eigenspace",
         "with_mixing clean_labels grows not_the_relu eigenspace",
     ),
-    "cis.loss_exponent": ("features exponents", "half_solved all_served not_rising"),
+    "cis.loss_exponent": (
+        "features exponents",
+        "half_solved all_served served not_rising",
+    ),
     "cis.capacity": ("capacity", "faster_than_width"),
     "cis.error_correction": ("depth", "flat growth"),
     "cis.bigrams": ("errors largest", "noise grows"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from experiments import stories
-from experiments.stories import STORIES, draw
+from experiments.stories import STORIES, draw, worst
 from toymodels.claims import AtLeast, Within, control, judge
 from toymodels.ledger import read_ledger, write_ledger
 from toymodels.plotting import Evidence, Measured, evidence_page, png_bytes
@@ -86,8 +86,15 @@ def test_every_story_says_something_for_every_verdict():
         assert len(set(story.conclusions.values())) == 3
 
 
+def test_a_story_that_needs_two_claims_has_the_worse_verdict():
+    assert worst(["supported", "supported"]) == "supported"
+    assert worst(["supported", "inconclusive"]) == "inconclusive"
+    assert worst(["not supported", "inconclusive"]) == "not supported"
+
+
 def test_the_page_is_drawn_from_a_whole_ledger_only(tmp_path):
-    claims = [claim(story.claim) for story in STORIES]
+    ids = [id for story in STORIES for id in (story.claim, *story.needs)]
+    claims = [claim(id) for id in ids]
     write_ledger(tmp_path / "claims.json", claims)
     again = read_ledger(tmp_path / "claims.json")
     assert again == claims

@@ -224,6 +224,16 @@ def test_a_later_layer_or_probabilities_are_compared_and_others_are_refused():
     np.testing.assert_allclose(total, 1, rtol=1e-5)
 
 
+def test_a_median_over_less_than_half_of_the_pairs_is_none():
+    phi = np.linspace(0, np.pi / 2, 9)
+    radii = np.ones((2, 4, 9))  # two sets of four circles
+    radii[0, :2, 0] = np.nan
+    radii[1, :3, 0] = np.nan
+    found = summarise(phi, radii)
+    np.testing.assert_allclose(found.exponent, [2.0, np.nan], rtol=1e-3)
+    np.testing.assert_allclose(found.unreached, [0.5, 0.75])
+
+
 def test_mapped_over_models_the_radii_are_those_of_each():
     model = tm.FrozenDenoiser(n=20, neurons=10, density=0.2)
     params = jax.vmap(model.init)(jax.random.split(jax.random.key(0), 2))

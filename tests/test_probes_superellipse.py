@@ -5,7 +5,6 @@ import pytest
 
 from toymodels.config import SettingsError
 from toymodels.probes.superellipse import (
-    exponent_at_45,
     exponent_interval,
     fit_superellipse,
 )
@@ -73,11 +72,11 @@ def test_exponents_beyond_the_range_are_flagged(p, bound):
 
 
 def test_the_closed_form_at_45_degrees_agrees():
+    # p = ln 2/ln(√2 r₀/r₄₅), on equal axes.
     for p in (1.5, 2.0, 3.0, 5.0):
-        r45 = contour(p, phi=np.array([np.pi / 4]))
-        assert exponent_at_45(np.ones(1), r45) == pytest.approx(p)
-    assert np.isinf(exponent_at_45(np.array(1.0), np.array(np.sqrt(2.0))))
-    assert np.isnan(exponent_at_45(np.array(1.0), np.array(1.6)))
+        r45 = contour(p, phi=np.array([np.pi / 4])).item()
+        fitted = float(fit_superellipse(PHI, contour(p)).exponent)
+        assert np.log(2) / np.log(np.sqrt(2) / r45) == pytest.approx(fitted, rel=1e-3)
 
 
 def test_the_interval_over_angles_holds_the_exponent_and_narrows_without_noise():

@@ -4,11 +4,16 @@ JAX can keep them; it has to be told where before the first compilation. The com
 do that, `import toymodels` does not: in a script of your own, call `keep_compiled()`.
 """
 
+import contextlib
+import ctypes
 from pathlib import Path
 
 import jax
 
 from toymodels.store import default_root
+
+# A third of what Linux allows: an experiment of many models adds some thousand.
+MOST_MAPS = 20_000
 
 
 def keep_compiled(folder: str | Path | None = None) -> None:
@@ -27,3 +32,28 @@ def keep_compiled(folder: str | Path | None = None) -> None:
         jax.config.update("jax_compilation_cache_dir", str(Path(folder).absolute()))
         # JAX keeps what took over a second; most programs here take less.
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+
+
+def release_compiled() -> None:
+    """Let go of the compiled programs in memory; those on disk stay.
+
+    All figures together compile some thousand programs, six gigabytes of them. Freed
+    memory is given back to the system where the C library is asked to (glibc).
+    """
+    jax.clear_caches()
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)
+
+
+def is_crowded() -> bool:
+    """Whether compiled programs should be released before more are made.
+
+    Every program of XLA's takes several memory maps of the process. Linux allows 65,530
+    (`vm.max_map_count`), past which the compiler dies of a segmentation fault. Where
+    maps cannot be counted, False.
+    """
+    try:
+        with Path("/proc/self/maps").open("rb") as maps:
+            return sum(1 for _ in maps) > MOST_MAPS
+    except OSError:
+        return False

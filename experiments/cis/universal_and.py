@@ -92,7 +92,7 @@ def compute(
     shape = (settings.seeds, len(settings.probabilities), len(settings.active))
     mean = {name: np.empty((*shape, len(CASES))) for name in MODELS}
     worst = np.empty((*shape, len(CASES)))
-    unread = np.empty((*shape[:2],))
+    unread = np.empty_like(worst)
     root = jax.random.key(settings.seed)
     for s, (a, p) in itertools.product(
         range(settings.seeds), enumerate(settings.probabilities)
@@ -119,7 +119,7 @@ def compute(
                 mean[name][s, a, b, c] = np.nanmean(np.abs(found))
                 if name == "relu":
                     worst[s, a, b, c] = np.nanmax(np.abs(found))
-                    unread[s, a] = np.isnan(found).mean()
+                    unread[s, a, b, c] = np.isnan(found).mean()
     arrays = {f"mean/{name}": value for name, value in mean.items()}
     return Result(
         arrays=arrays | {"worst": worst, "unread": unread},
@@ -249,7 +249,8 @@ def claims(result: Result) -> list[Claim]:
                 controls=controls,
                 scale=settings.scale,
                 note=f"worst gate {result['worst'][..., c].max():.2g}; linear "
-                f"activation {np.median(ratios['linear']):.3g}",
+                f"activation {np.median(ratios['linear']):.3g}; no neuron reads "
+                f"{result['unread'].max():.1%} of the gates or fewer",
             )
         )
     return judged

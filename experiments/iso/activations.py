@@ -9,7 +9,8 @@ first two. The catalogue asks for a report of p against θ; thresholds τ are th
 (half the plateau height) and half the peak.
 
 Judged, as the catalogue states and before any run: the linear control is 2 within 0.15,
-for the control that tanh³ at θ = 2, near its chosen c_in of 0.5, is not.
+at both thresholds (the one farther from 2 counts), for the control that tanh³ at θ = 2,
+near its chosen c_in of 0.5, is not at either. ISO-1 has all thresholds.
 
 One sample of a claim is one seed, median over its pairs. Run time at laptop scale: 20 s
 on two idle cores.
@@ -22,6 +23,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
@@ -136,13 +138,20 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
     return figures
 
 
+def farther_from_two(
+    exponent: Float[np.ndarray, "seeds thresholds"],
+) -> Float[np.ndarray, " seeds"]:
+    """Of each seed, the exponent that is farther from 2; NaN where none is known."""
+    distance = np.where(np.isfinite(exponent), np.abs(exponent - 2.0), -1.0)
+    return np.take_along_axis(exponent, distance.argmax(axis=1)[:, None], axis=1)[:, 0]
+
+
 def claims(result: Result) -> list[Claim]:
     """The linear control is 2; all else is reported in its note."""
     settings = from_json(result.meta["settings"])
-    place = LEVELS.index(DEFAULT)
-    linear = result["fixed_exponent"][list(FIXED).index("linear"), :, FEATURE, place]
+    linear = result["fixed_exponent"][list(FIXED).index("linear"), :, FEATURE]
     near = int(np.argmin(np.abs(np.asarray(settings.thetas) - CONTROL_THETA)))
-    curved = result["exponent"][0, near, :, FEATURE, LEVELS.index(OLDER)]
+    curved = result["exponent"][0, near, :, FEATURE]
     note = "; ".join(
         f"{name}: "
         + ", ".join(
@@ -162,14 +171,15 @@ def claims(result: Result) -> list[Claim]:
             experiment=ID,
             statement="without a nonlinearity feature pairs have elliptic contours",
             source=SOURCE,
-            statistic="exponent p, median over pairs",
+            statistic="exponent p, median over pairs, at the threshold where it is "
+            "farther from 2",
             expected=2.0,
-            samples=linear,
+            samples=farther_from_two(linear),
             test=LINEAR_WITHIN,
             controls=(
                 control(
-                    f"tanh³ at θ = {settings.thetas[near]:g}, τ = {OLDER}",
-                    curved,
+                    f"tanh³ at θ = {settings.thetas[near]:g}",
+                    farther_from_two(curved),
                     LINEAR_WITHIN,
                 ),
             ),

@@ -25,6 +25,7 @@ Axis letters: `seeds`, `kinds` of planes, `thresholds`, `pairs`, `angles`.
 from collections.abc import Callable
 
 import numpy as np
+from jaxtyping import Float
 from matplotlib.figure import Figure
 
 import toymodels as tm
@@ -32,6 +33,7 @@ from experiments.iso._frozen import DEFAULT, LEVELS, OLDER, SOURCE, FrozenModels
 from toymodels.claims import AtLeast, Claim, Within, control, judge
 from toymodels.config import from_json, settings, to_json
 from toymodels.plotting import ContourSet, contour_panels, exponent_intervals
+from toymodels.probes import Level, exponent_interval
 from toymodels.probes.exponents import FEATURE, RANDOM
 from toymodels.result import Result
 
@@ -70,6 +72,7 @@ def compute(settings: FeaturePairs, train: Callable[[tm.TrainSpec], tm.Run]) -> 
             f"{name}at_bound": summary.at_bound,
             f"{name}radius": summary.radius,
             f"{name}residual": summary.residual,
+            f"{name}width": interval_width(settings, radii, levels),
             # Of the first seed, to be drawn.
             f"{name}radii": radii[0, :, levels.index(DEFAULT)],
             f"{name}older_radii": radii[0, :, levels.index(OLDER)],
@@ -83,6 +86,28 @@ def compute(settings: FeaturePairs, train: Callable[[tm.TrainSpec], tm.Run]) -> 
         },
         meta={"settings": to_json(settings)},
     )
+
+
+def interval_width(
+    settings: FeaturePairs,
+    radii: Float[np.ndarray, "seeds kinds thresholds pairs angles"],
+    levels: tuple[Level, ...],
+) -> Float[np.ndarray, " thresholds"]:
+    """Median width of the bootstrap intervals of single fits, of the first seed.
+
+    Of feature pairs at both thresholds that are drawn; NaN where none has an interval.
+    """
+    widths = []
+    for level in (DEFAULT, OLDER):
+        contours = radii[0, FEATURE, levels.index(level)]
+        ends = [
+            exponent_interval(settings.rays().phi(), one, resamples=200)
+            for one in contours
+        ]
+        found = np.diff(np.array(ends), axis=1)
+        found = found[np.isfinite(found)]
+        widths.append(np.median(found) if len(found) else np.nan)
+    return np.array(widths)
 
 
 def of_kind(result: Result, name: str, kind: str) -> np.ndarray:
@@ -142,15 +167,24 @@ def claims(result: Result) -> list[Claim]:
     features = AtLeast(FEATURES_AT_LEAST)
     common = {"experiment": ID, "source": SOURCE, "scale": settings.scale}
 
-    def note(place: int) -> str:
-        shares = of_kind(result, "unreached", KINDS[0])[:, place]
+    def note(place: int, width: float) -> str:
+        shares, at_bound, residual = (
+            np.nanmedian(of_kind(result, name, KINDS[0])[:, place])
+            for name in ("unreached", "at_bound", "residual")
+        )
         return (
-            f"no boundary within {settings.reach:g} on an axis in "
-            f"{np.median(shares):.0%} of the feature pairs, which have no p"
+            f"no boundary within {settings.reach:g} on an axis in {shares:.0%} of the "
+            f"feature pairs, which have no p; p at its bound in {at_bound:.0%}; "
+            f"residual of a fit {residual:.2g}, width of its bootstrap interval "
+            f"{width:.2g}"
         )
 
     judged = []
-    for name, level in (("features", DEFAULT), ("features_peak", OLDER)):
+    for width, (name, level) in zip(
+        result["width"],
+        (("features", DEFAULT), ("features_peak", OLDER)),
+        strict=True,
+    ):
         place = LEVELS.index(level)
         of = {kind: of_kind(result, "exponent", kind)[:, place] for kind in KINDS}
         judged.append(
@@ -165,7 +199,7 @@ def claims(result: Result) -> list[Claim]:
                     control(KINDS[1], of[KINDS[1]], features),
                     control("linear control", of[KINDS[2]], features),
                 ),
-                note=note(place),
+                note=note(place, width),
                 **common,
             )
         )

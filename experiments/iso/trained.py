@@ -18,8 +18,9 @@ control has p above 2 as well, see the second figure), and that M4 without a res
 stream is the one to judge (with one the pushed input goes straight to the output, so p
 is 2 by construction).
 
-One sample of a claim is one seed, median over its pairs. Run time at laptop scale: 60 s
-on two idle cores, after the denoisers of the plateau experiments.
+Absolute τ (ISO-1) has no meaning across models whose outputs differ in scale, and is
+left out. One sample of a claim is one seed, median over its pairs. Run time at laptop
+scale: 60 s on two idle cores, after the denoisers of the plateau experiments.
 
 Axis letters: `rows` models, `seeds`, `kinds` of planes, `thresholds`, `snaps`.
 """

@@ -14,7 +14,8 @@ that M7 need not fail: then the fall says nothing about error correction, and th
 is inconclusive. `…_size`: of covariance-matched directions, the ratio at the largest σ
 is at most 0.8 of that without noise; control: M7, whose ranks may follow σ by amounts
 that mean nothing. `PLT-8.plateau`: with squared error, r10(A)/r10(B) rises with σ (rank
-correlation at least 0.8), which M7 cannot.
+correlation at least 0.8), and `PLT-8.plateau_size`: at the largest σ it is at least 1.1
+times that without noise; controls: M7, and levels shuffled.
 
 One sample of a claim is one seed. Run time at laptop scale: 20 s on two idle cores,
 after the runs of PLT-1.
@@ -44,7 +45,7 @@ ANSWERS = {
     "distance": ("logistic", "last", "L2, logistic head"),
     "kl": ("logistic", "kl", "KL, logistic head"),
 }
-FALLS, RISES, SIZE = -0.8, 0.8, 0.8
+FALLS, RISES, SIZE, WIDER = -0.8, 0.8, 0.8, 1.1
 
 
 @settings
@@ -198,10 +199,27 @@ def claims(result: Result) -> list[Claim]:
             expected="> 0",
             samples=ranks(found),
             test=AtLeast(RISES),
-            controls=(_shuffled(rng, found, AtLeast(RISES)),),
+            controls=(
+                _shuffled(rng, found, AtLeast(RISES)),
+                control("linear model", ranks(linear), AtLeast(RISES)),
+            ),
             note="ratios "
             + ", ".join(f"{value:.2f}" for value in np.median(found, axis=0))
             + f"; linear model {np.median(linear):.2f} at every level",
+            **common,
+        )
+    )
+    wider, even = (of[:, -1] / of[:, 0] for of in (found, linear))
+    judged.append(
+        judge(
+            id="PLT-8.plateau_size",
+            statement="noise in training widens the plateau by a tenth or more "
+            "(squared error)",
+            statistic="r10(A)/r10(B) at the largest σ over that without noise",
+            expected="> 1",
+            samples=wider,
+            test=AtLeast(WIDER),
+            controls=(control("linear model", even, AtLeast(WIDER)),),
             **common,
         )
     )

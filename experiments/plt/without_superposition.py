@@ -9,7 +9,9 @@ Where that holds, "a plateau shows superposition" is refuted, which SCIENCE 4.1 
 `PLT-7.superposition` is that of squared error, where no readout is a threshold;
 `PLT-7.kl` and `PLT-7.distance` are those of the logistic head. Control: M7.
 `PLT-7.more`: the ratio at n = 2d over that at n = ¾ d with squared error is at least
-1.05: is there more of a plateau with superposition? Control: M7.
+1.05: is there more of a plateau with superposition? Control: M7. `PLT-7.directions` is
+PLT-2 there: with n ≤ d and squared error, the smaller Cohen's d of pushes along a
+feature and towards another activation over covariance-matched ones is at least 0.5.
 
 E is random, so its columns are not orthogonal where n ≤ d either, but they are linearly
 independent: a linear map tells them apart exactly. One sample of a claim is one seed.
@@ -25,10 +27,11 @@ from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.denoisers import SOURCE, Denoisers, only, response
-from experiments.plt._measures import COMMON, plateau_ratio
+from experiments.plt._measures import cohen_d, flat, plateau_ratio
 from toymodels.claims import AtLeast, Claim, control, judge
 from toymodels.config import from_json, settings, to_json
 from toymodels.plotting import over_seeds, small_multiples
+from toymodels.probes import response_area
 from toymodels.result import Result
 
 ID = "PLT-7"
@@ -38,7 +41,8 @@ ANSWERS = {
     "distance": ("logistic", "last", "L2, logistic head"),
     "kl": ("logistic", "kl", "KL, logistic head"),
 }
-RATIO, MORE = 1.25, 1.05
+RATIO, MORE, EFFECT = 1.25, 1.05, 0.5
+FAMILIES = ("covariance", "real_other", "feature")
 
 
 @settings
@@ -55,14 +59,15 @@ class WithoutSuperposition(Denoisers):
 def compute(
     settings: WithoutSuperposition, train: Callable[[tm.TrainSpec], tm.Run]
 ) -> Result:
-    """The ratio of every size, (runs, sizes)."""
+    """The ratio and Cohen's d of every size, (runs, sizes)."""
     arrays: dict[str, list] = {}
     for head in ("linear", "logistic"):
         for model in ("relu", "identity"):
             for n in settings.sizes():
                 run = _run(settings, train, n, head=head, activation=model)
-                for answer, ratio in _ratios(settings, run, head).items():
-                    arrays.setdefault(f"{answer}/{model}", []).append(ratio)
+                for name, value in _measured(settings, run, head).items():
+                    name = name.format(model=model)
+                    arrays.setdefault(name, []).append(value)
     return Result(
         arrays={name: np.stack(found, axis=1) for name, found in arrays.items()},
         meta={"settings": to_json(settings)},
@@ -80,19 +85,24 @@ def _run(
     return train(settings.judged(n=n, **changes))
 
 
-def _ratios(
+def _measured(
     settings: WithoutSuperposition, run: tm.Run, head: str
 ) -> dict[str, np.ndarray]:
     a, b = (
-        settings.perturbed(run, COMMON, start=start).responses
+        settings.perturbed(run, FAMILIES, start=start).responses
         for start in ("real", "gaussian")
     )
     found = {}
     for answer, (of_head, where, _) in ANSWERS.items():
         if of_head == head:
             where = settings.last if where == "last" else where
-            pair = (response(one, where) for one in (a, b))
-            found[answer] = plateau_ratio(settings.lengths(), *pair)[:, 0]
+            real, gaussian = (response(one, where) for one in (a, b))
+            radii = settings.lengths()
+            found[f"{answer}/{{model}}"] = plateau_ratio(radii, real, gaussian)[:, 0]
+            area = response_area(radii, flat(real))
+            found[f"{answer}/{{model}}/effect"] = np.minimum(
+                cohen_d(area[:, 1], area[:, 0]), cohen_d(area[:, 2], area[:, 0])
+            )
     return found
 
 
@@ -164,6 +174,22 @@ def claims(result: Result) -> list[Claim]:
             samples=found[:, -1] / found[:, 0],
             test=more,
             controls=(control("linear model", linear[:, -1] / linear[:, 0], more),),
+            **common,
+        )
+    )
+    effect, none = (result[f"squared/{m}/effect"] for m in ("relu", "identity"))
+    apart = AtLeast(EFFECT)
+    judged.append(
+        judge(
+            id="PLT-7.directions",
+            statement="without superposition, too, pushes along features and towards "
+            "other activations matter more than covariance-matched ones",
+            statistic="the smaller Cohen's d of the two, n ≤ d, squared error",
+            expected="≥ 0.5",
+            samples=effect[:, :-1].min(axis=1),
+            test=apart,
+            controls=(control("linear model", none[:, :-1].min(axis=1), apart),),
+            note=f"{np.median(effect[:, -1]):.2f} with superposition",
             **common,
         )
     )

@@ -55,7 +55,6 @@ SOURCE = "catalogue RO-3, after Vaintrob, Mendel & Hänni 2024"
 WITHIN, MISSED = 0.25, 0.1
 JUDGED = 2.0  # ε in units of the threshold
 # Hand-set layers: with the threshold, and without.
-LAYERS = ("threshold", "linear")
 
 
 @settings

@@ -32,6 +32,17 @@ KINDS = {
     "readoff": "toymodels.cli.probe_readoff",
 }
 
+# Flags without a meaning for a kind.
+UNUSED = {
+    "sphere": ("directions", "radii", "threshold", "angle", "k"),
+    "readoff": ("directions", "threshold", "angle", "k"),
+}
+RADII = 41
+# A table of 80 columns has no room for everything: these are in the JSON alone,
+JSON_ALONE = ("flipped", "crossed")
+# and these are shown where they are not 0 throughout.
+RARE = ("no direction", "no plane")
+
 Probe = Callable[[ProbeWorld, ProbeFlags], tuple[list[dict[str, Any]], Figure]]
 
 
@@ -45,7 +56,8 @@ class ProbeCommand:
     where on a small sphere the response is largest. readoff: what the model counts as
     zero. Lengths are in mean distances between real activations of the layer.
 
-    Numbers are medians over the seeds of a setting, with 95 % intervals.
+    Numbers are medians over the seeds of a setting, with 95 % intervals. A flag that
+    means nothing to the perturbation is refused.
 
     Examples:
       toymodels probe runs/denoiser --perturbation plateau
@@ -62,10 +74,12 @@ class ProbeCommand:
         member: setting of the sweep, from 0.
         best: only the seed with the lowest loss, instead of all.
         bases: starting points of each model.
-        radii: lengths from 0 to the largest.
+        radii: lengths from 0 to the largest; 41 if not given.
         reach: the largest.
         threshold: share of the largest response that counts as reached; the kind's own
             if not given.
+        angle: degrees by which every direction is turned, each in a random plane.
+        k: features of the direction mixture; 2 if not given.
         seed: of all draws.
         out: folder of the picture and the numbers; beside the weights if not given.
         as_json: print JSON instead of a table.
@@ -78,9 +92,11 @@ class ProbeCommand:
     member: int = 0
     best: bool = False
     bases: int = 64
-    radii: int = 41
+    radii: int | None = None
     reach: float = 1.0
     threshold: float | None = None
+    angle: float | None = None
+    k: int | None = None
     seed: int = 0
     out: Path | None = None
     as_json: Annotated[bool, tyro.conf.arg(name="json")] = False
@@ -98,6 +114,14 @@ class ProbeCommand:
         world = world_of(
             weights, layer=self.layer, member=self.member, runs=runs, seed=self.seed
         )
+        if world.left_out:
+            said = (
+                "is not finite and was"
+                if world.left_out == 1
+                else "are not finite and were"
+            )
+            total = f"{world.left_out} of {world.runs + world.left_out} models"
+            Console(stderr=True).print(f"{total} {said} left out", highlight=False)
         out = self.out or path.parent
         check_writable(out)
         rows, figure = probe_of(self.perturbation)(world, flags)
@@ -106,19 +130,31 @@ class ProbeCommand:
 
     def flags(self) -> ProbeFlags:
         """What all kinds share, checked."""
+        for name in UNUSED.get(self.perturbation, ()):
+            if getattr(self, name) not in (None, ()):
+                raise SettingsError(
+                    name,
+                    getattr(self, name),
+                    f"no --{name}, which means nothing to {self.perturbation}",
+                )
         for name in self.directions:
             check_choice("directions", name, DIRECTIONS)
         check_count("bases", self.bases)
-        check_count("radii", self.radii, minimum=2)
+        radii = check_count(
+            "radii", RADII if self.radii is None else self.radii, minimum=2
+        )
         check_range("reach", self.reach, low=0.0, open_low=True, hint="reach=1")
         if self.threshold is not None:
             check_range("threshold", self.threshold, low=0.0, high=1.0, open_low=True)
-        return ProbeFlags(
-            **{
-                field.name: getattr(self, field.name)
-                for field in dataclasses.fields(ProbeFlags)
-            }
-        )
+        if self.angle is not None:
+            check_range("angle", self.angle, low=-180.0, high=180.0)
+        if self.k is not None:
+            check_count("k", self.k)
+        given = {
+            field.name: getattr(self, field.name)
+            for field in dataclasses.fields(ProbeFlags)
+        }
+        return ProbeFlags(**given | {"radii": radii})
 
     def _report(
         self,
@@ -132,6 +168,9 @@ class ProbeCommand:
             "layer": world.layer,
             "member": world.member,
             "runs": world.indices.tolist(),
+            "left_out": world.left_out,
+            "angle": self.angle,
+            "k": self.k,
             "seed": self.seed,
             "rows": plain(rows),
         }
@@ -169,14 +208,20 @@ def probe_of(kind: str) -> Probe:
 
 
 def table(rows: list[dict[str, Any]]) -> Table:
-    """One column for each key of the first row."""
+    """One column for each key of the first row, less those there is no room for."""
+    names = [
+        name
+        for name in (rows[0] if rows else ())
+        if name not in JSON_ALONE
+        and (name not in RARE or any(cell(row[name]) != "0" for row in rows))
+    ]
     made = Table(box=box.SIMPLE_HEAD)
     made.padding = (0, 1, 0, 0)
-    for place, name in enumerate(rows[0] if rows else ()):
+    for place, name in enumerate(names):
         # Short enough for 80 columns: an interval may not be broken, a title may.
         made.add_column(name, justify="right" if place else "left", no_wrap=not place)
     for row in rows:
-        made.add_row(*(cell(row.get(name)) for name in rows[0]))
+        made.add_row(*(cell(row.get(name)) for name in names))
     return made
 
 

@@ -12,13 +12,18 @@ import numpy as np
 from jaxtyping import Array, Bool, Float, PRNGKeyArray
 from matplotlib.figure import Figure
 
-from toymodels.cli.probe_world import ProbeFlags, ProbeWorld, summary
+from toymodels.cli.probe_world import (
+    ProbeFlags,
+    ProbeWorld,
+    finite_median,
+    summary,
+)
 from toymodels.config import SettingsError
 from toymodels.features import FeatureDistribution
 from toymodels.models import ModelSettings, Params
 from toymodels.plotting import ContourSet, contour_panels
 from toymodels.probes import (
-    DIRECTIONS,
+    DirectionFamily,
     Rays,
     Subject,
     boundary_radii,
@@ -31,6 +36,7 @@ from toymodels.probes import (
     random_planes,
     ray_responses,
 )
+from toymodels.probes.bases import check_spread
 
 KNOWN, UNKNOWN = ("feature", "isotropic"), ("covariance", "isotropic")
 SHARE = 0.5  # of the plateau height
@@ -49,10 +55,12 @@ def probe(world: ProbeWorld, flags: ProbeFlags) -> tuple[list[dict[str, Any]], F
     of the contours (2 is an ellipse, above 2 the axes are privileged), median over
     planes; p minus that of random planes; boundary radius on the first axis, in mean
     distances; shares of planes without a boundary on an axis, which have no p, and of
-    fits that end at a bound of p; residual of the fits. `--radii` is the coarse grid.
+    fits that end at a bound of p; residual of the fits; share of bases without a plane,
+    as no two directions span one there. `--radii` is the coarse grid.
 
     Raises:
-        SettingsError: a layer of one dimension, which has no planes.
+        SettingsError: a layer of one dimension, which has no planes; activations that
+            are all the same; a family without a plane at any base.
     """
     d = world.subject(0).activation(jnp.zeros((world.model.n, 1))).shape[0]
     if d < 2:
@@ -62,12 +70,30 @@ def probe(world: ProbeWorld, flags: ProbeFlags) -> tuple[list[dict[str, Any]], F
     first = world.subject(0)
     truth = first.model.feature_directions(first.params, world.layer) is not None
     names = flags.directions or (KNOWN if truth else UNKNOWN)
-    plan = (world.model, world.layer, names, rays, flags.bases, share)
+    families = flags.families(names)
+    names = tuple(families)
+    plan = (
+        world.model,
+        world.layer,
+        tuple(families.values()),
+        rays,
+        flags.bases,
+        share,
+    )
     params = {name: jnp.asarray(value) for name, value in world.params.items()}
-    found = _contours(plan, params, world.features, world.keys)
-    radii, exists = (np.asarray(value) for value in found)
+    contours, there, real = _contours(plan, params, world.features, world.keys)
+    check_spread(real)
+    radii, exists = np.asarray(contours), np.asarray(there)
+    for place, name in enumerate(names):
+        if not exists[:, place].any():
+            raise SettingsError(
+                "directions",
+                name,
+                "directions of which two span a plane, at one base or more",
+                "--directions isotropic",
+            )
     fits = fit_superellipse(rays.phi(), radii)
-    exponent = _over_planes(fits.exponent)
+    exponent = finite_median(fits.exponent)
     rows = []
     for place, name in enumerate(names):
         row = {"direction": name, "p": summary(exponent[:, place])}
@@ -80,10 +106,11 @@ def probe(world: ProbeWorld, flags: ProbeFlags) -> tuple[list[dict[str, Any]], F
         rows.append(
             row
             | {
-                "radius": summary(_over_planes(fits.axes[:, place, :, 0])),
+                "radius": summary(finite_median(fits.axes[:, place, :, 0])),
                 f"no boundary within {flags.reach:g}": summary(missing),
                 "p at bound": summary(fits.at_bound[:, place].mean(axis=-1)),
-                "residual": summary(_over_planes(fits.residual[:, place])),
+                "residual": summary(finite_median(fits.residual[:, place])),
+                "no plane": summary(1.0 - exists[:, place].mean(axis=-1)),
             }
         )
     sets = {
@@ -99,6 +126,8 @@ def probe(world: ProbeWorld, flags: ProbeFlags) -> tuple[list[dict[str, Any]], F
         title=f"Contours of equal response, layer {world.layer}",
         caption=world.caption(
             planes=flags.bases,
+            angle=flags.angle,
+            k=flags.k,
             reach=f"{flags.reach:g} mean distances",
             threshold=f"{share:g} of the plateau height",
             drawn="the first model" if world.runs > 1 else None,
@@ -110,27 +139,35 @@ def probe(world: ProbeWorld, flags: ProbeFlags) -> tuple[list[dict[str, Any]], F
 @functools.partial(jax.jit, static_argnums=0)
 def _contours(
     plan: tuple, params: Params, features: FeatureDistribution, keys: Array
-) -> tuple[Float[Array, "runs kinds bases angles"], Bool[Array, "runs kinds bases"]]:
+) -> tuple[
+    Float[Array, "runs kinds bases angles"],
+    Bool[Array, "runs kinds bases"],
+    Float[Array, "runs d real"],
+]:
     return jax.lax.map(lambda run: _of_model(plan, *run), (params, features, keys))
 
 
 def _of_model(
-    plan: tuple[ModelSettings, str, tuple[str, ...], Rays, int, float],
+    plan: tuple[ModelSettings, str, tuple[DirectionFamily, ...], Rays, int, float],
     params: Params,
     features: FeatureDistribution,
     key: PRNGKeyArray,
-) -> tuple[Float[Array, "kinds bases angles"], Bool[Array, "kinds bases"]]:
-    model, layer, names, rays, count, share = plan
+) -> tuple[
+    Float[Array, "kinds bases angles"], Bool[Array, "kinds bases"], Float[Array, "d r"]
+]:
+    model, layer, families, rays, count, share = plan
     subject = Subject(model, params, layer)
-    base_key, random_key, *own = jax.random.split(key, 2 + len(names))
+    base_key, random_key, *own = jax.random.split(key, 2 + len(families))
     bases = draw_bases(subject, features, base_key, bases=count, real=REAL)
     unit, response = mean_distance(bases.real), output_of(subject)
     random, _ = random_planes(random_key, bases.h.shape[0], count)
     along = ray_responses(response, bases.h, bases.x, unit * random, rays)
     tau = jnp.broadcast_to(share * plateau_height(along), (1, count))
     found = []
-    for name, draw in zip(names, own, strict=True):
-        u, v = _plane(draw_directions(DIRECTIONS[name], bases, draw, DRAWN))
+    for family, draw in zip(families, own, strict=True):
+        # There are but two principal components for each dimension, + and −.
+        most = 2 * len(bases.h) if family.kind == "pca" else DRAWN
+        u, v = _plane(draw_directions(family, bases, draw, min(DRAWN, most)))
         radii = boundary_radii(
             response, bases.h, bases.x, unit * u, unit * v, tau, rays
         )[0]
@@ -138,7 +175,7 @@ def _of_model(
         there = ~jnp.isnan(u[0] + v[0])
         found.append((jnp.where(there[:, None], radii, jnp.nan), there))
     contours, exists = zip(*found, strict=True)
-    return jnp.stack(contours), jnp.stack(exists)
+    return jnp.stack(contours), jnp.stack(exists), bases.real
 
 
 def _plane(
@@ -146,20 +183,14 @@ def _plane(
 ) -> tuple[Float[Array, "d bases"], Float[Array, "d bases"]]:
     """The first direction, and of the others the one that overlaps least with it.
 
-    Two that are parallel span no plane: they are NaN.
+    Two that are parallel span no plane: they are NaN. So is what does not exist.
     """
     u, others = drawn[:, 0], drawn[:, 1:]
     cosine = jnp.abs(jnp.einsum("bd,bkd->bk", u, others))
-    least = cosine.argmin(axis=1)
+    # `argmin` alone would prefer a direction that does not exist.
+    least = jnp.where(jnp.isnan(cosine), jnp.inf, cosine).argmin(axis=1)
     v = jnp.take_along_axis(others, least[:, None, None], axis=1)[:, 0]
     rest = v - (u * v).sum(axis=1, keepdims=True) * u
     size = jnp.linalg.norm(rest, axis=1, keepdims=True)
     v = jnp.where(size > 1e-3, rest / size, jnp.nan)
     return u.T, v.T
-
-
-def _over_planes(values: Float[np.ndarray, "*sets bases"]) -> np.ndarray:
-    """Median over what is finite, NaN where nothing is."""
-    lost = np.isnan(values).all(axis=-1)
-    filled = np.where(np.expand_dims(lost, -1), 0.0, values)
-    return np.where(lost, np.nan, np.nanmedian(filled, axis=-1))

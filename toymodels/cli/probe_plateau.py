@@ -6,14 +6,21 @@ Axis letters: `runs`, `families` of directions, `bases`, `radii`.
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from matplotlib.figure import Figure
 
-from toymodels.cli.probe_world import ProbeFlags, ProbeWorld, summary
+from toymodels.cli.probe_world import (
+    ProbeFlags,
+    ProbeWorld,
+    finite_median,
+    summary,
+)
 from toymodels.plotting import Curve, over_seeds, small_multiples
 from toymodels.probes import (
     DIRECTIONS,
+    DirectionFamily,
     Perturbation,
+    Perturbed,
     Responses,
     crossing_radius,
     perturb,
@@ -39,10 +46,15 @@ def probe(world: ProbeWorld, flags: ProbeFlags) -> tuple[list[dict[str, Any]], F
     its maximum, A/B its ratio between real and Gaussian starting points; area the mean
     response over all lengths; the boundary is where the outputs have moved by half the
     mean distance between those of two samples, and "none" the share of pushes that do
-    not get there.
+    not get there. Where a base has no such direction, as that of an active feature
+    without any, there is no push: "no direction" is the share of these. For JSON alone,
+    at the largest length: the shares of pushes that make another output the largest
+    (flipped) and of outputs that cross their threshold (crossed).
     """
-    names = flags.directions or _known(world, FAMILIES[flags.perturbation])
-    found = {start: _responses(world, flags, names, start) for start in STARTS}
+    chosen = flags.directions or _known(world, FAMILIES[flags.perturbation])
+    families = flags.families(chosen)
+    names = tuple(families)
+    found = {start: _perturbed(world, flags, families, start) for start in STARTS}
     radii = np.linspace(0.0, flags.reach, flags.radii)
     share = SHARE if flags.threshold is None else flags.threshold
     rows = [_row(name, place, found, radii, share) for place, name in enumerate(names)]
@@ -59,11 +71,14 @@ def _known(world: ProbeWorld, names: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in names if not DIRECTIONS[name].needs_truth)
 
 
-def _responses(
-    world: ProbeWorld, flags: ProbeFlags, names: tuple[str, ...], start: str
-) -> Responses:
+def _perturbed(
+    world: ProbeWorld,
+    flags: ProbeFlags,
+    families: dict[str, DirectionFamily],
+    start: str,
+) -> Perturbed:
     how = Perturbation(
-        families=tuple(DIRECTIONS[name] for name in names),
+        families=tuple(families.values()),
         start=start,
         bases=flags.bases,
         reach=flags.reach,
@@ -71,20 +86,21 @@ def _responses(
     )
     return perturb(
         how, world.model, world.params, world.layer, world.features, world.keys
-    ).responses
+    )
 
 
 def _row(
     name: str,
     place: int,
-    found: dict[str, Responses],
+    found: dict[str, Perturbed],
     radii: Float[np.ndarray, " radii"],
     share: float,
 ) -> dict[str, Any]:
     row: dict[str, Any] = {"direction": name}
     shown = f"r{100 * share:.3g}"
     real, gaussian = (
-        {k: v[:, place] for k, v in _answers(found[s]).items()} for s in STARTS
+        {k: v[:, place] for k, v in _answers(found[s].responses).items()}
+        for s in STARTS
     )
     for answer in real:
         a, b = (
@@ -95,9 +111,29 @@ def _row(
     row["L2 area"] = summary(_over_bases(response_area(radii, real["L2"])))
     boundary = crossing_radius(radii, real["L2"], BOUNDARY)
     row["boundary"] = summary(_over_bases(boundary))
-    missing = np.isnan(boundary).mean(axis=(1, 2))
-    row[f"none within {radii[-1]:g}"] = round(float(missing.mean()), 6)
+    absent = _absent(found["real"])[:, place]
+    row[f"none within {radii[-1]:g}"] = _share(np.isnan(boundary), ~absent)
+    row["no direction"] = _share(absent)
+    for name in ("flipped", "crossed"):
+        last = np.asarray(getattr(found["real"].responses, name))[:, place, ..., -1]
+        row[name] = _share(last, ~absent)
     return row
+
+
+def _absent(found: Perturbed) -> Bool[np.ndarray, "runs families bases directions"]:
+    """Which directions do not exist: these have no answer even to a push of length 0.
+
+    But where real outputs are all the same, nothing has one.
+    """
+    unit = np.asarray(found.units["output"])[:, None, None, None]
+    start = np.asarray(found.responses.distance["output"])[..., 0]
+    return np.isnan(start) & (unit > 0)
+
+
+def _share(values: np.ndarray, among: np.ndarray | None = None) -> float | None:
+    """Mean of all models together; None if there is nothing to take it of."""
+    values = values if among is None else values[among]
+    return round(float(values.mean()), 6) if values.size else None
 
 
 def _answers(found: Responses) -> dict[str, np.ndarray]:
@@ -108,34 +144,22 @@ def _answers(found: Responses) -> dict[str, np.ndarray]:
 
 def _over_bases(values: Float[np.ndarray, "runs bases directions"]) -> np.ndarray:
     """Median of each model over what is finite."""
-    rows = values.reshape(len(values), -1)
-    return np.array(
-        [
-            np.median(row[np.isfinite(row)]) if np.isfinite(row).any() else np.nan
-            for row in rows
-        ]
-    )
+    return finite_median(values.reshape(len(values), -1))
 
 
 def _draw(
     world: ProbeWorld,
     flags: ProbeFlags,
     names: tuple[str, ...],
-    found: dict[str, Responses],
+    found: dict[str, Perturbed],
     radii: Float[np.ndarray, " radii"],
 ) -> Figure:
     panels: dict[str, list[Curve]] = {}
     labels = {"L2": "L2 of the outputs, d̄", "KL": "KL"}
     for start, text in (("real", "real"), ("gaussian", "Gaussian")):
-        for answer, curves in _answers(found[start]).items():
+        for answer, curves in _answers(found[start].responses).items():
             panels[f"{labels[answer]}, {text} activations"] = [
-                over_seeds(
-                    name,
-                    radii,
-                    np.median(
-                        curves[:, place].reshape(len(curves), -1, len(radii)), axis=1
-                    ),
-                )
+                over_seeds(name, radii, median_curves(curves[:, place]))
                 for place, name in enumerate(names)
             ]
     kl = any("KL" in name for name in panels)
@@ -146,5 +170,15 @@ def _draw(
         sharey=not kl,
         columns=2,
         title=f"{type(world.model).__name__}: answers to pushes of {world.layer}",
-        caption=world.caption(bases=flags.bases, seed=flags.seed),
+        caption=world.caption(
+            bases=flags.bases, angle=flags.angle, k=flags.k, seed=flags.seed
+        ),
     )
+
+
+def median_curves(
+    curves: Float[np.ndarray, "runs bases directions radii"],
+) -> Float[np.ndarray, "runs radii"]:
+    """Of each model, over the directions that exist."""
+    flat = curves.reshape(len(curves), -1, curves.shape[-1])
+    return finite_median(flat.swapaxes(1, 2))

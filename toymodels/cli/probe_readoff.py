@@ -13,7 +13,9 @@ from matplotlib.figure import Figure
 from toymodels.cli.probe_world import ProbeFlags, ProbeWorld, summary
 from toymodels.config import SettingsError, check_count
 from toymodels.plotting import over_seeds, small_multiples
-from toymodels.probes import Subject, fit_hinge, real_bases, sweep_readoffs
+from toymodels.probes import Subject, fit_hinge, sweep_readoffs
+from toymodels.probes.bases import check_spread
+from toymodels.probes.real_bases import labelled_bases
 
 RESPONSES = {"own": "output i", "total": "all outputs"}
 # ΔBIC from which on flat-then-linear is the better description.
@@ -27,7 +29,11 @@ def probe(world: ProbeWorld, flags: ProbeFlags) -> tuple[list[dict[str, Any]], F
     0 to `--reach` times |w_i|², at which the feature is `--reach`. Columns: the share
     of features whose response BIC calls flat, then linear; the median knee of these, as
     a share of |w_i|²; the same over the threshold −b_i of a tied model; the share of
-    features without a knee. `--directions` and `--threshold` have no meaning here.
+    features without a knee.
+
+    Raises:
+        SettingsError: a layer without known features, or with activations that are all
+            the same; not an output for each feature; few radii.
     """
     one = world.subject(0)
     one.features()  # says so where there are no known features
@@ -72,12 +78,12 @@ def _swept(
     subject: Subject, features: Any, key: Any, bases: int, position: Any
 ) -> dict[str, Any]:
     """Curves and fits of one model."""
-    x, _ = real_bases(subject, features, key, bases=bases)
+    drawn = labelled_bases(subject, features, key, bases=bases)
     # Their lengths matter, so not `Subject.features`, which has refused a model already
     # that has none.
     overbasis: Any = subject.model.feature_directions(subject.params, subject.layer)
-    sweep = sweep_readoffs(subject, x, overbasis, position)
-    found = {"square": jnp.sum(overbasis**2, axis=0)}
+    sweep = sweep_readoffs(subject, drawn.x, overbasis, position)
+    found = {"square": jnp.sum(overbasis**2, axis=0), "real": drawn.real}
     for name in RESPONSES:
         curves = getattr(sweep, name).mean(axis=1)
         fit = fit_hinge(position, curves)
@@ -101,6 +107,7 @@ def _of_model(
         flags.bases,
         jnp.asarray(position),
     )
+    check_spread(found["real"])
     arrays = {name: np.asarray(value) for name, value in found.items()}
     threshold = np.full(world.model.n, np.nan)
     if subject.layer == "hidden" and {"W", "b"} <= set(subject.params):

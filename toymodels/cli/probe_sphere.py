@@ -30,11 +30,12 @@ from toymodels.probes import (
     grid_spikes,
     local_maxima,
     random_directions,
-    real_bases,
     share_by_chance,
     sphere_grid,
     sphere_responses,
 )
+from toymodels.probes.bases import check_spread
+from toymodels.probes.real_bases import LabelledBases, labelled_bases
 
 # Radii, as shares of the largest one; the last is drawn where a sphere can be.
 SHARES = (0.1, 0.3, 1.0)
@@ -53,8 +54,11 @@ def probe(world: ProbeWorld, flags: ProbeFlags) -> tuple[list[dict[str, Any]], F
     maxima a base; the share of them within 18 degrees of a feature of either sign, and
     that of random directions; the median maximum over the mean response of a random
     direction; maxima a base at features, by sign and whether these are active (on).
-    With d > 3 maxima are found by ascent, from at most four bases. `--directions`,
-    `--radii` and `--threshold` have no meaning here.
+    With d > 3 maxima are found by ascent, from at most four bases.
+
+    Raises:
+        SettingsError: a layer of one dimension, without known features, or with
+            activations that are all the same.
     """
     if len(world.subject(0).features()) < 2:
         raise SettingsError("layer", "one dimension", "two or more: a sphere")
@@ -81,12 +85,12 @@ def _grid_responses(
 ) -> tuple[Any, ...]:
     """Responses on a grid and in random directions."""
     draw, turn = jax.random.split(key)
-    x, unit = real_bases(subject, features, draw, bases=bases)
+    drawn = labelled_bases(subject, features, draw, bases=bases)
     random = random_directions(turn, len(directions), 500)
     return (
-        x,
-        sphere_responses(subject, x, directions, radii * unit),
-        sphere_responses(subject, x, random, radii * unit),
+        drawn,
+        sphere_responses(subject, drawn.x, directions, radii * drawn.unit),
+        sphere_responses(subject, drawn.x, random, radii * drawn.unit),
         random,
     )
 
@@ -97,14 +101,15 @@ def _ascents(
 ) -> tuple[Any, ...]:
     """The same by ascent."""
     draw, turn, other = jax.random.split(key, 3)
-    x, unit = real_bases(subject, features, draw, bases=bases)
+    drawn = labelled_bases(subject, features, draw, bases=bases)
+    x, unit = drawn.x, drawn.unit
     d = len(subject.features())
     first = random_directions(turn, d, STARTS)
     random = random_directions(other, d, 500)
     found = jax.lax.map(
         lambda radius: ascend(subject, x, first, radius * unit, steps=STEPS), radii
     )
-    return x, found, sphere_responses(subject, x, random, radii * unit), random
+    return drawn, found, sphere_responses(subject, x, random, radii * unit), random
 
 
 def _of_model(
@@ -116,9 +121,10 @@ def _of_model(
     features = jax.tree.map(lambda leaf: leaf[run], world.features)
     directions = np.asarray(subject.features())
     d, grid = len(directions), None
+    drawn: LabelledBases
     if d <= 3:
         grid = sphere_grid(d, levels=4)
-        x, values, random, turned = _grid_responses(
+        drawn, values, random, turned = _grid_responses(
             subject,
             features,
             world.keys[run],
@@ -126,6 +132,7 @@ def _of_model(
             jnp.asarray(grid.directions, jnp.float32),
             jnp.asarray(radii),
         )
+        check_spread(drawn.real)
         values = np.asarray(values)
         spikes = [
             grid_spikes(grid, values[:, place], directions)
@@ -133,19 +140,20 @@ def _of_model(
         ]
     else:
         values = None
-        x, ascents, random, turned = _ascents(
+        drawn, ascents, random, turned = _ascents(
             subject,
             features,
             world.keys[run],
             min(flags.bases, MOST_BASES),
             jnp.asarray(radii),
         )
+        check_spread(drawn.real)
         ends: Ascent = jax.tree.map(np.asarray, ascents)
         spikes = [
             ascent_spikes(jax.tree.map(lambda leaf, k=k: leaf[k], ends), directions)
             for k in range(len(radii))
         ]
-    active, random = np.asarray(x) > 0, np.asarray(random)
+    active, random = np.asarray(drawn.active), np.asarray(random)
     return _numbers(spikes, active, random) | {
         "chance": share_by_chance(directions, np.asarray(turned)),
         "grid": grid,

@@ -9,13 +9,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Int
+from jaxtyping import Array, Float, Int
 
 from toymodels.config import SettingsError, check_count, content_hash
 from toymodels.features import FeatureDistribution
 from toymodels.models import ModelSettings, Params
 from toymodels.plotting import caption_line
-from toymodels.probes import Subject
+from toymodels.probes import DIRECTIONS, DirectionFamily, Subject
 from toymodels.stats import bootstrap_interval
 from toymodels.training import TrainSpec
 from toymodels.training.weights import Weights
@@ -32,6 +32,8 @@ class ProbeFlags:
         radii: number of radii.
         reach: largest radius, in mean distances between real activations.
         threshold: share of the largest response; the kind's own when None.
+        angle: by which directions are turned, in degrees; none are when None.
+        k: features of a mixture; the family's own when None.
         seed: of all draws.
     """
 
@@ -41,7 +43,36 @@ class ProbeFlags:
     radii: int
     reach: float
     threshold: float | None
+    angle: float | None
+    k: int | None
     seed: int
+
+    def families(self, names: tuple[str, ...]) -> dict[str, DirectionFamily]:
+        """Families of directions by name: all are turned, mixtures have k features.
+
+        Raises:
+            SettingsError: `angle` or `k` changes none of them.
+        """
+        found = {}
+        for name in names:
+            family = DIRECTIONS[name]
+            changes: dict[str, Any] = {}
+            if self.angle is not None and family.kind != "isotropic":
+                changes["angle"] = self.angle
+            if self.k is not None and family.kind == "mixture":
+                changes["k"] = self.k
+            found[name] = (dataclasses.replace(family, **changes), set(changes))
+        used = set().union(*(changes for _, changes in found.values()))
+        for flag, other in (("angle", "feature"), ("k", "mixture")):
+            value = getattr(self, flag)
+            if value is not None and flag not in used:
+                raise SettingsError(
+                    flag,
+                    value,
+                    f"no --{flag}, which changes nothing in {', '.join(names)}",
+                    f"--directions {other}",
+                )
+        return {name: family for name, (family, _) in found.items()}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -60,6 +91,8 @@ class ProbeWorld:
     member: int
     indices: Int[np.ndarray, " runs"]
     """Place of each run in the spec's ensemble."""
+    left_out: int = 0
+    """Models of the setting that are not finite."""
 
     @property
     def runs(self) -> int:
@@ -122,7 +155,8 @@ def world_of(
         axis=0,
     )
     allowed = np.isin(np.arange(len(indices)), runs) if runs is not None else True
-    chosen = np.flatnonzero((indices % spec.members == member) & finite & allowed)
+    asked = (indices % spec.members == member) & allowed
+    chosen = np.flatnonzero(asked & finite)
     if not len(chosen):
         raise SettingsError("member", member, "one of which the file has finite runs")
     layers = model.layers
@@ -141,6 +175,7 @@ def world_of(
         layer=layer,
         member=member,
         indices=indices[chosen],
+        left_out=int((asked & ~finite).sum()),
     )
 
 
@@ -163,6 +198,14 @@ def summary(values: Any) -> dict[str, float | None]:
     low, high = bootstrap_interval(finite)
     found = {"median": float(np.median(finite)), "low": low, "high": high}
     return {name: round(value, 6) for name, value in found.items()}
+
+
+def finite_median(values: Float[np.ndarray, "*sets of"]) -> Float[np.ndarray, "*sets"]:
+    """Median of the last axis over what is finite, NaN where nothing is."""
+    values = np.where(np.isfinite(values), values, np.nan)
+    lost = np.isnan(values).all(axis=-1)
+    filled = np.where(np.expand_dims(lost, -1), 0.0, values)
+    return np.where(lost, np.nan, np.nanmedian(filled, axis=-1))
 
 
 def cell(value: Any) -> str:

@@ -150,8 +150,12 @@ class UniversalAnd(ModelSettings):
     def feature_directions(
         self, params: Params, layer: str
     ) -> Float[Array, "d_layer n"] | None:
-        """The inputs' own axes, and the columns of Ŵ in the neurons."""
-        return jnp.eye(self.n) if layer == "input" else params["W1"]
+        """The inputs' own axes, and in the neurons what each of them adds."""
+        if layer == "input":
+            return jnp.eye(self.n)
+        if not self.embedding:
+            return params["W1"]
+        return params["W1"] @ params["E"].T @ params["E"]
 
     def linear_control(self) -> "UniversalAnd":
         """The same neurons without their nonlinearity."""

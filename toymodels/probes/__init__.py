@@ -80,6 +80,5 @@ from toymodels.probes.spikes import grid_spikes as grid_spikes
 from toymodels.probes.spikes import share_by_chance as share_by_chance
 from toymodels.probes.subject import Subject as Subject
 from toymodels.probes.superellipse import Superellipse as Superellipse
-from toymodels.probes.superellipse import exponent_at_45 as exponent_at_45
 from toymodels.probes.superellipse import exponent_interval as exponent_interval
 from toymodels.probes.superellipse import fit_superellipse as fit_superellipse

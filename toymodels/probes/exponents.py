@@ -28,6 +28,8 @@ from toymodels.probes.superellipse import fit_superellipse
 
 # Places of the first two kinds; the responses τ are taken from these.
 FEATURE, RANDOM = 0, 1
+# Share of pairs with an exponent, below which their median says nothing of the rest.
+FEWEST_PAIRS = 0.5
 
 
 @dataclass(frozen=True)
@@ -35,7 +37,8 @@ class Exponents:
     """What a set of contours of one kind and threshold comes to, over its pairs."""
 
     exponent: Float[np.ndarray, "*sets"]
-    """Median p over the pairs with a boundary on both axes; NaN where there is none."""
+    """Median p over the pairs with a boundary on both axes; NaN where less than half
+    of the pairs have one, for the others could be anything."""
     unreached: Float[np.ndarray, "*sets"]
     """Share of pairs without a boundary on an axis, so without p."""
     at_bound: Float[np.ndarray, "*sets"]
@@ -107,8 +110,9 @@ def summarise(
 ) -> Exponents:
     """Fit every contour, and take medians over pairs."""
     fits = fit_superellipse(phi, np.asarray(radii))
+    told = np.isfinite(fits.exponent).mean(axis=-1)
     return Exponents(
-        exponent=_median(fits.exponent),
+        exponent=np.where(told >= FEWEST_PAIRS, _median(fits.exponent), np.nan),
         unreached=np.asarray(np.isnan(fits.axes).any(axis=-1).mean(axis=-1)),
         at_bound=np.asarray(fits.at_bound.mean(axis=-1)),
         radius=_median(fits.axes[..., 0]),

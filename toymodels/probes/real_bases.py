@@ -3,10 +3,13 @@
 In a sparse world most samples of a small model are empty. They all have the same
 activation, so that they are neither a base to perturb nor a distance to measure by.
 
-Axis letters: n features, `bases` samples.
+Axis letters: n features, `bases` samples, `d_layer` dimensions of the layer, `real`
+activations.
 """
 
-from jaxtyping import Array, Float, PRNGKeyArray
+from typing import NamedTuple
+
+from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from toymodels.config import check_count
 from toymodels.features import FeatureDistribution
@@ -17,6 +20,19 @@ from toymodels.probes.subject import Subject
 SPARE = 5
 # Fewer activations would make a poor mean distance.
 FEWEST = 64
+
+
+class LabelledBases(NamedTuple):
+    """What `labelled_bases` draws."""
+
+    x: Float[Array, "n bases"]
+    """The samples, one a column."""
+    active: Bool[Array, "n bases"]
+    """Which features are switched on in them; with noise or signs, x does not say."""
+    unit: Float[Array, ""]
+    """d̄, the mean distance between two of `real`."""
+    real: Float[Array, "d_layer real"]
+    """Activations of such samples; for `check_spread`, which cannot be compiled."""
 
 
 def real_bases(
@@ -37,7 +53,25 @@ def real_bases(
         key: of the draws.
         bases: how many; should there be too few, the last ones are empty.
     """
+    drawn = labelled_bases(subject, features, key, bases=bases)
+    return drawn.x, drawn.unit
+
+
+def labelled_bases(
+    subject: Subject,
+    features: FeatureDistribution,
+    key: PRNGKeyArray,
+    *,
+    bases: int,
+) -> LabelledBases:
+    """The same draws as `real_bases`, with their labels and activations."""
     count = max(check_count("bases", bases), FEWEST)
     drawn = draw_bases(subject, features, key, bases=SPARE * count, real=2)
     # Empty samples, if there are any, come last.
-    return drawn.x[:, :bases], mean_distance(drawn.h[:, :count])
+    real = drawn.h[:, :count]
+    return LabelledBases(
+        x=drawn.x[:, :bases],
+        active=drawn.active[:, :bases],
+        unit=mean_distance(real),
+        real=real,
+    )

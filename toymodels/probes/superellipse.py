@@ -15,7 +15,7 @@ Axis letters: `angles` of a contour, `resamples` of the bootstrap; `*contours` a
 
 References:
     da Silva & Heimersheim 2026, *Evidence for feature-specific error correction in
-    LLMs*, 2606.24964; the closed form at 45° is derived.
+    LLMs*, 2606.24964.
 """
 
 from dataclasses import dataclass
@@ -109,20 +109,6 @@ def exponent_interval(
     exponent, _ = _search(chosen, drawn.astype(float), fewest=1)
     low, high = np.quantile(exponent, [(1 - level) / 2, (1 + level) / 2])
     return float(low), float(high)
-
-
-def exponent_at_45(
-    r0: Num[np.ndarray, "*contours"], r45: Num[np.ndarray, "*contours"]
-) -> Float[np.ndarray, "*contours"]:
-    """The closed form p = ln 2/ln(√2 r₀/r₄₅) for equal axes; ∞ for r₄₅ = √2 r₀.
-
-    Args:
-        r0: radius along both axes.
-        r45: radius between them, below √2 r₀ on any superellipse; NaN beyond.
-    """
-    with np.errstate(divide="ignore", invalid="ignore"):
-        stretch = np.log(np.sqrt(2) * np.asarray(r0, float) / np.asarray(r45, float))
-        return np.where(stretch >= 0, np.log(2) / np.abs(stretch), np.nan)
 
 
 def _coordinates(
