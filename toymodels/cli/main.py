@@ -9,6 +9,7 @@ import tyro
 
 from toymodels.cli.construct import Construct
 from toymodels.cli.detect import Detect
+from toymodels.cli.explore import Explore
 from toymodels.cli.geometry import Geometry
 from toymodels.cli.list_experiments import ListExperiments
 from toymodels.cli.probe import ProbeCommand
@@ -30,6 +31,7 @@ Command = (
     | Annotated[Geometry, tyro.conf.subcommand("geometry")]
     | Annotated[Detect, tyro.conf.subcommand("detect")]
     | Annotated[ProbeCommand, tyro.conf.subcommand("probe")]
+    | Annotated[Explore, tyro.conf.subcommand("explore")]
 )
 
 

@@ -5,7 +5,8 @@ frame of the page, and leaves the newest weights where anybody may look. Nobody 
 looks can hold it up: there is one newest frame, and a slow browser misses some.
 
 Earlier frames are kept for scrubbing, at even distances in steps; when there are too
-many, every second one is let go.
+many, every second one is let go. Which settings held from which step on is kept whole,
+so that the run can be made again by a script.
 
 Axis letters: n features, d hidden dimensions.
 """
@@ -33,6 +34,10 @@ from toymodels.training.state import (
 FRAME_SECONDS = 1 / 60
 MOST_CHUNK = 500
 MOST_FRAMES = 400
+# Of changed settings in one run; a slider that is dragged makes one a frame.
+MOST_CHANGES = 5000
+# Programs that stay compiled, of all trainings together.
+MOST_PROGRAMS = 60
 
 PLAYING, PAUSED, DIVERGED, ENDED = "playing", "paused", "diverged", "ended"
 
@@ -48,6 +53,15 @@ class Frame:
     """Mean over the steps since the frame before; None before the first."""
     controls: Controls
     """As they were then."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Segment:
+    """Steps of a run that had the same settings."""
+
+    until: int
+    """The step after which others came, or the run ends."""
+    controls: Controls
 
 
 class LiveTrainer:
@@ -66,6 +80,10 @@ class LiveTrainer:
         """Rises with every frame and every change of status."""
         self.status = PAUSED
         self.steps_per_second = 0.0
+        self.generation = 0
+        """Counts the trainings that were begun: other settings begin a new one."""
+        self.pace: float | int | None = None
+        """Steps a second at most; None is as fast as it goes."""
         with self._changed:
             self._begin(controls)
 
@@ -121,6 +139,12 @@ class LiveTrainer:
                 self._wanted = PLAYING
                 self._wake()
 
+    def slow_down(self, pace: float | int | None) -> None:
+        """Do at most `pace` steps a second, from the next frame on; None for all."""
+        with self._changed:
+            self.pace = pace
+            self._bump()
+
     def close(self) -> None:
         """End the thread; the frames stay."""
         with self._changed:
@@ -147,6 +171,21 @@ class LiveTrainer:
         """The kept frame nearest to a step."""
         return min(self.frames(), key=lambda frame: abs(frame.step - step))
 
+    def segments(self, step: int) -> list[Segment] | None:
+        """The settings that led to a step, in order; None if too many were changed.
+
+        Args:
+            step: of a frame; of step 0 there is one segment, of no steps.
+        """
+        with self._changed:
+            began = [entry for entry in self._changes if entry[0] < max(step, 1)]
+            complete = len(self._changes) < MOST_CHANGES
+            last = began or [(0, self.controls)]
+        if not complete:
+            return None
+        ends = [start for start, _ in last[1:]] + [step]
+        return [Segment(u, c) for u, (_, c) in zip(ends, last, strict=True)]
+
     def wait(self, version: int, timeout: float | int) -> int:
         """Until the version is another one, or the time is over; the version then."""
         with self._changed:
@@ -157,11 +196,15 @@ class LiveTrainer:
 
     def _begin(self, controls: Controls) -> None:
         spec = controls.spec()
+        if advance._cache_size() > MOST_PROGRAMS:  # pyright: ignore
+            advance.clear_cache()  # pyright: ignore
         self.controls = controls
         self._plan, self._inputs = plan_of(spec), inputs_of(spec)
         self._state = init(spec)
-        # Counts trainings: a chunk of an older one is thrown away.
-        self._generation = getattr(self, "_generation", 0) + 1
+        # A chunk of an older one is thrown away.
+        self.generation += 1
+        # From which step on which settings held; written when steps are done with them.
+        self._changes: list[tuple[int, Controls]] = []
         self._newest = _frame(self._state, None, controls)
         self._frames, self._spacing = [self._newest], 1
         self._wanted, self._steps_wanted, self.status = PAUSED, 0, PAUSED
@@ -183,24 +226,34 @@ class LiveTrainer:
         chunk = 1
         while True:
             with self._changed:
+                if self.status == PLAYING and not self._has_work():
+                    self.status = PAUSED
+                    self._bump()
                 self._changed.wait_for(self._has_work)
                 if self.status == ENDED:
                     return
                 if self.status == PAUSED:
                     self.status = PLAYING
                     self._bump()
-                count = chunk
+                count, pace = chunk, self.pace
+                if pace is not None:
+                    count = max(min(count, round(pace * FRAME_SECONDS)), 1)
                 if self._wanted != PLAYING:
-                    count = min(chunk, self._steps_wanted)
-                generation, state = self._generation, self._state
+                    count = min(count, self._steps_wanted)
+                generation, state = self.generation, self._state
                 inputs, plan, controls = self._inputs, self._plan, self.controls
             began = time.perf_counter()
             state, loss = _advanced(plan, inputs, state, count)
             seconds = time.perf_counter() - began
             frame = _frame(state, loss, controls)
             with self._changed:
-                if generation == self._generation and self.status != ENDED:
-                    self._take(state, frame, count, seconds)
+                if generation == self.generation and self.status != ENDED:
+                    self._take(state, frame, count)
+                    least = 0.0 if pace is None else count / pace
+                    self.steps_per_second = count / max(seconds, least)
+                if pace is not None and self._wanted == PLAYING:
+                    left = count / pace - seconds
+                    self._changed.wait_for(lambda: self._wanted != PLAYING, left)
             # The first call of a program compiles, and says nothing about a step.
             if seconds < 20 * FRAME_SECONDS or chunk > 1:
                 fitting = count * FRAME_SECONDS / max(seconds, 1e-6)
@@ -212,11 +265,11 @@ class LiveTrainer:
             return True
         return self._wanted == PLAYING or self._steps_wanted > 0
 
-    def _take(
-        self, state: TrainState, frame: Frame, count: int, seconds: float
-    ) -> None:
+    def _take(self, state: TrainState, frame: Frame, count: int) -> None:
         self._state, self._newest = state, frame
-        self.steps_per_second = count / seconds
+        if not self._changes or self._changes[-1][1] != frame.controls:
+            if len(self._changes) < MOST_CHANGES:
+                self._changes.append((frame.step - count, frame.controls))
         if self._wanted != PLAYING:
             self._steps_wanted = max(self._steps_wanted - count, 0)
             self.status = PLAYING if self._steps_wanted else PAUSED

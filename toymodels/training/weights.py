@@ -40,14 +40,27 @@ def save_weights(path: str | Path, run: Run) -> Path:
         StoreError: the folder cannot be written or the disk is full.
     """
     path = Path(path)
+    write_atomically(path, weights_bytes(run.spec, run.params, run.indices))
+    return path
+
+
+def weights_bytes(
+    spec: TrainSpec, params: Params, indices: Int[np.ndarray, " runs"]
+) -> bytes:
+    """What a file of `save_weights` holds.
+
+    Args:
+        spec: of the ensemble.
+        params: each of shape (runs, …).
+        indices: (runs,) place of each run in the spec's ensemble.
+    """
     metadata = {
         "format": FORMAT,
-        "spec": json.dumps(to_json(run.spec)),
-        "indices": json.dumps(run.indices.tolist()),
+        "spec": json.dumps(to_json(spec)),
+        "indices": json.dumps(indices.tolist()),
     }
-    arrays = {name: np.ascontiguousarray(v) for name, v in run.params.items()}
-    write_atomically(path, save(arrays, metadata=metadata))
-    return path
+    arrays = {name: np.ascontiguousarray(v) for name, v in params.items()}
+    return save(arrays, metadata=metadata)
 
 
 class Weights(NamedTuple):

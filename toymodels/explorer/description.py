@@ -1,0 +1,112 @@
+"""A frame in plain data, as the page draws it: weights, geometry, the shape's name.
+
+Axis letters: n features, d hidden dimensions.
+"""
+
+import dataclasses
+import functools
+import math
+import time
+from typing import Any
+
+import numpy as np
+from jaxtyping import Num
+
+from toymodels.explorer.controls import Controls
+from toymodels.explorer.theory_lines import TheoryLine, theory_lines
+from toymodels.explorer.trainer import Frame
+from toymodels.geometry import Shape, find_shapes, measure, tegum_name
+
+# Shapes of many joined features take a fifth of a second; this share of the time at
+# most goes into naming them, so that a page cannot slow the training down.
+SHARE_FOR_SHAPES = 0.1
+# Enough digits for a picture; weights for others come as safetensors.
+DIGITS = 5
+
+
+def describe(frame: Frame, shapes: list[Shape]) -> dict[str, Any]:
+    """All that is drawn of one frame.
+
+    Args:
+        frame: the weights.
+        shapes: of this frame, or of one shortly before.
+
+    Returns:
+        Plain data for JSON; numbers that are not finite are None.
+    """
+    geometry = measure(frame.W)
+    named = [shape for shape in shapes if shape.name not in ("single", "unmatched")]
+    return {
+        "step": frame.step,
+        "loss": frame.loss,
+        "W": plain(frame.W),
+        "b": plain(frame.b),
+        "norms": plain(np.asarray(geometry.norms)),
+        "dimensionality": plain(np.asarray(geometry.dimensionality)),
+        "represented": np.asarray(geometry.represented).tolist(),
+        "shapes": [
+            {
+                "name": shape.name,
+                "members": list(shape.members),
+                "distance": round(shape.distance, DIGITS),
+                "dimensionality": round(shape.dimensionality, DIGITS),
+            }
+            for shape in shapes
+        ],
+        "shape": tegum_name(shapes),
+        # Of the worst: a product is as far from its ideal as its farthest factor.
+        "distance": max((round(s.distance, DIGITS) for s in named), default=None),
+        "controls": dataclasses.asdict(frame.controls),
+        "theory": [dataclasses.asdict(line) for line in _lines(frame.controls)],
+    }
+
+
+def plain(array: Num[np.ndarray, "..."]) -> list:
+    """Rounded numbers in lists; None for what is not finite."""
+    rounded = np.round(np.asarray(array, np.float64), DIGITS)
+    if np.isfinite(rounded).all():
+        return rounded.tolist()
+    return _finite(rounded.tolist())
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_finite(item) for item in value]
+    return value if math.isfinite(value) else None
+
+
+class ShapeFinder:
+    """Names the shapes of frames, seldom enough to cost little."""
+
+    def __init__(self):
+        self._found: list[Shape] = []
+        self._key: tuple[int, int] | None = None
+        self._not_before = 0.0
+
+    def shapes(self, frame: Frame, generation: int, *, exact: bool) -> list[Shape]:
+        """Those of this frame; unless `exact`, of one before where it would cost."""
+        key = (generation, frame.step)
+        early = time.monotonic() < self._not_before and not exact
+        same_training = self._key is not None and self._key[0] == generation
+        if key == self._key or (early and same_training):
+            return self._found
+        began = time.monotonic()
+        self._found, self._key = shapes_of(frame), key
+        spent = time.monotonic() - began
+        self._not_before = began + spent / SHARE_FOR_SHAPES
+        return self._found
+
+    def is_behind(self, frame: Frame, generation: int) -> bool:
+        """Whether the shapes are not those of this frame."""
+        return self._key != (generation, frame.step)
+
+
+def shapes_of(frame: Frame) -> list[Shape]:
+    """The shapes in a frame; none where training has diverged."""
+    return find_shapes(frame.W) if np.isfinite(frame.W).all() else []
+
+
+@functools.lru_cache(maxsize=64)
+def _lines(controls: Controls) -> tuple[TheoryLine, ...]:
+    """The lines, which every frame of the same settings has again."""
+    return theory_lines(controls)

@@ -1,0 +1,155 @@
+// The settings: one field for each, with the server's word beside it where it objects.
+
+const LIVE_DELAY_MS = 80;
+
+function element(name, properties = {}, ...children) {
+  const node = Object.assign(document.createElement(name), properties);
+  node.append(...children);
+  return node;
+}
+
+/** Between a slider's place in [0, 1] and the value it stands for. */
+function sliderScale(field) {
+  const { low, high, scale } = field;
+  if (scale === "log") {
+    const span = Math.log(high / low);
+    return { value: (t) => low * Math.exp(span * t), place: (v) => Math.log(Math.max(v, low) / low) / span };
+  }
+  if (scale === "sparsity") {
+    const span = -Math.log(1 - high);
+    return { value: (t) => 1 - Math.exp(-span * t), place: (v) => -Math.log(1 - Math.min(v, high)) / span };
+  }
+  return { value: (t) => low + (high - low) * t, place: (v) => (v - low) / (high - low) };
+}
+
+/** As many digits as the setting deserves. */
+function rounded(field, value) {
+  if (field.scale === "log") return Number(value.toPrecision(2));
+  if (field.scale === "sparsity") return Number(value.toFixed(3));
+  return Number((Math.round(value / field.step) * field.step).toFixed(4));
+}
+
+export class SettingsForm {
+  constructor(form, page, onChange) {
+    Object.assign(this, { form, onChange, fields: new Map(), values: {} });
+    const sections = new Map();
+    for (const [name, title] of Object.entries(page.sections)) {
+      const body = element("fieldset", {}, element("legend", { textContent: title, className: "spoken" }));
+      const open = name !== "world" && name !== "run";
+      const details = element("details", { open }, element("summary", { textContent: title }), body);
+      sections.set(name, body);
+      form.append(details);
+    }
+    for (const field of page.fields) {
+      this.values[field.name] = field.default;
+      sections.get(field.section).append(this.made(field));
+    }
+    form.addEventListener("submit", (event) => event.preventDefault());
+  }
+
+  made(field) {
+    const id = `setting-${field.name}`;
+    const error = element("p", { id: `${id}-error`, className: "error", hidden: true });
+    const help = element("p", { id: `${id}-help`, className: "faint small", textContent: field.help });
+    const note = field.live ? "" : element("span", { className: "faint small", textContent: " restarts" });
+    const label = element("label", { htmlFor: id }, field.label, note);
+    const entry = { field, error };
+    const row = element("div", { className: "inputs" });
+    if (field.kind === "choice") {
+      entry.box = element("select", { id });
+      for (const [value, text] of field.choices) entry.box.append(element("option", { value, textContent: text }));
+      entry.box.addEventListener("change", () => this.edit(field, entry.box.value));
+    } else {
+      // No limits in the page: what is wrong, the server says.
+      entry.box = element("input", { id, type: "text", inputMode: field.kind === "count" ? "numeric" : "decimal" });
+      entry.box.addEventListener("change", () => this.edit(field, this.typed(entry)));
+      if (field.kind === "number") {
+        const scale = sliderScale(field);
+        entry.slider = element("input", { type: "range", min: 0, max: 1, step: "any" });
+        entry.slider.setAttribute("aria-label", `${field.label}, slider`);
+        entry.slider.addEventListener("input", () => {
+          this.edit(field, rounded(field, scale.value(Number(entry.slider.value))), entry.slider);
+        });
+        entry.slider.addEventListener("keydown", (event) => this.nudge(event, entry, scale));
+        entry.place = scale.place;
+        row.append(entry.slider);
+      }
+    }
+    entry.box.setAttribute("aria-describedby", `${help.id} ${error.id}`);
+    row.append(entry.box);
+    this.fields.set(field.name, entry);
+    this.write(entry, field.default);
+    return element("div", { className: `field is-${field.kind}` }, label, row, error, help);
+  }
+
+  /** "any" as a slider's step lets arrow keys jump; a hundredth is what one wants. */
+  nudge(event, entry, scale) {
+    const by = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10 }[event.key];
+    if (!by) return;
+    event.preventDefault();
+    const place = Math.min(Math.max(Number(entry.slider.value) + by / 100, 0), 1);
+    entry.slider.value = place;
+    this.edit(entry.field, rounded(entry.field, scale.value(place)), entry.slider);
+  }
+
+  /** A number where there is one; anything else goes to the server as it is. */
+  typed(entry) {
+    const text = entry.box.value.trim().replace("−", "-");
+    return text !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
+  }
+
+  write(entry, value, source = null) {
+    if (entry.box !== document.activeElement || source === entry.slider) entry.box.value = value;
+    if (entry.slider && source !== entry.slider) entry.slider.value = entry.place(Number(value));
+    entry.slider?.setAttribute("aria-valuetext", String(value));
+  }
+
+  edit(field, value, source = null) {
+    const entry = this.fields.get(field.name);
+    this.values = { ...this.values, [field.name]: value };
+    this.write(entry, value, source);
+    this.editedAt = performance.now();
+    clearTimeout(this.waiting);
+    this.waiting = setTimeout(() => { this.waiting = null; this.onChange({ ...this.values }); }, source ? LIVE_DELAY_MS : 0);
+  }
+
+  /** Show what the server holds, unless something is just being changed here. */
+  show(values) {
+    const busy = this.waiting || this.hasErrors || performance.now() - (this.editedAt ?? -1e9) < 1000;
+    if (busy || JSON.stringify(values) === JSON.stringify(this.values)) return;
+    this.replace(values);
+  }
+
+  replace(values) {
+    this.clearErrors();
+    this.values = { ...values };
+    for (const [name, value] of Object.entries(values)) {
+      const entry = this.fields.get(name);
+      if (entry) this.write(entry, value);
+    }
+  }
+
+  clearErrors() {
+    this.hasErrors = false;
+    for (const { error, box } of this.fields.values()) {
+      error.hidden = true;
+      box.removeAttribute("aria-invalid");
+    }
+  }
+
+  /** The server's message beside its field; false where there is no such field. */
+  refuse(field, message) {
+    const entry = this.fields.get(field);
+    if (!entry) return false;
+    this.hasErrors = true;
+    entry.error.textContent = message;
+    entry.error.hidden = false;
+    entry.box.setAttribute("aria-invalid", "true");
+    entry.error.closest("details").open = true;
+    return true;
+  }
+
+  disable() {
+    for (const set of this.form.querySelectorAll("fieldset")) set.disabled = true;
+  }
+}

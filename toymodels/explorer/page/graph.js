@@ -1,0 +1,120 @@
+// The columns of W where they cannot be seen: who disturbs whom, and in which shapes.
+//
+// Every component of the interference graph is drawn as a ring of its own; those that
+// are not stored wait in a row below.
+
+import { diverging, featureColour, isDark } from "./colours.js";
+import { add, pool, set } from "./svg.js";
+
+const WIDTH = 640;
+const SPACE = 106;
+const LEAST_HEIGHT = 430;
+const EDGE = 0.3;
+
+/** Radius of a ring that has room for so many features. */
+function ringRadius(members) {
+  return members === 1 ? 0 : Math.min(Math.max(34, members * 6.4), 240);
+}
+
+function cosineOf(frame, i, j) {
+  const dot = frame.W.reduce((sum, row) => sum + row[i] * row[j], 0);
+  return dot / (frame.norms[i] * frame.norms[j] || 1);
+}
+
+/** Members in an order in which neighbours are near: a pentagon, not a pentagram. */
+function aroundRing(frame, members) {
+  const left = new Set(members.slice(1));
+  const order = [members[0]];
+  while (left.size) {
+    const last = order[order.length - 1];
+    const next = [...left].reduce((best, i) => (cosineOf(frame, last, i) > cosineOf(frame, last, best) ? i : best));
+    order.push(next);
+    left.delete(next);
+  }
+  return order;
+}
+
+/** Rings in rows, largest first, each in a box with room for its name. */
+function arranged(frame) {
+  const rings = [...frame.shapes].sort((a, b) => b.members.length - a.members.length);
+  const places = new Map();
+  const titles = [];
+  let [x, y, high] = [0, 0, 0];
+  for (const ring of rings) {
+    const radius = ringRadius(ring.members.length);
+    const side = Math.max(SPACE, 2 * radius + 58);
+    if (x + side > WIDTH && x > 0) [x, y, high] = [0, y + high, 0];
+    const [cx, cy] = [x + side / 2, y + radius + 24];
+    aroundRing(frame, ring.members).forEach((i, k) => {
+      const angle = -Math.PI / 2 + (2 * Math.PI * k) / ring.members.length;
+      places.set(i, [cx + radius * Math.cos(angle), cy + radius * Math.sin(angle)]);
+    });
+    titles.push({ x: cx, y: cy + radius + 32, text: ring.name === "unmatched" ? "no named shape" : ring.name });
+    x += side;
+    high = Math.max(high, 2 * radius + 72);
+  }
+  y += high;
+  const waiting = frame.represented.flatMap((stored, i) => (stored && places.has(i) ? [] : [i]));
+  const inRow = 16;
+  if (waiting.length) {
+    titles.push({ x: 12, y: y + 18, text: `not stored: ${waiting.length}`, start: true });
+    waiting.forEach((i, k) => places.set(i, [24 + (k % inRow) * ((WIDTH - 48) / (inRow - 1)), y + 46 + Math.floor(k / inRow) * 40]));
+    y += 46 + Math.ceil(waiting.length / inRow) * 40;
+  }
+  const spare = Math.max(LEAST_HEIGHT - y, 0) / 2;
+  for (const place of places.values()) place[1] += spare;
+  for (const title of titles) title.y += spare;
+  return { places, titles, height: Math.max(y, LEAST_HEIGHT) };
+}
+
+export class GraphView {
+  constructor(place) {
+    this.svg = add(place, "svg", { viewBox: `0 0 ${WIDTH} 400`, role: "img", class: "stage graph" });
+    this.edges = add(this.svg, "g", { class: "edge" });
+    this.dots = add(this.svg, "g", { class: "dot" });
+    this.names = add(this.svg, "g", { class: "name inside" });
+    this.titles = add(this.svg, "g", { class: "name ring" });
+    this.help = "Too many dimensions to look into. Two features are joined where their columns overlap: blue lines push apart (negative), red ones pull together. Each group is a shape in dimensions of its own.";
+  }
+
+  draw(frame) {
+    const n = frame.norms.length;
+    const { places, titles, height } = arranged(frame);
+    set(this.svg, { viewBox: `0 0 ${WIDTH} ${height}` });
+    const joined = this.joined(frame);
+    const edges = pool(this.edges, "line", joined.length);
+    joined.forEach(([i, j, cosine], k) => {
+      const strength = Math.sign(cosine) * (0.45 + 0.4 * Math.abs(cosine));
+      const colour = diverging(isDark() ? strength * 0.75 : strength);
+      const [[x1, y1], [x2, y2]] = [places.get(i), places.get(j)];
+      set(edges[k], { x1, y1, x2, y2, stroke: `rgb(${colour.join(" ")})`, "stroke-width": 1 + 4 * Math.abs(cosine) });
+    });
+    const dots = pool(this.dots, "circle", n);
+    const names = pool(this.names, "text", n);
+    for (let i = 0; i < n; i++) {
+      const [x, y] = places.get(i);
+      const stored = frame.represented[i];
+      set(dots[i], { cx: x, cy: y, r: stored ? 12 : 10, fill: featureColour(i, n), opacity: stored ? 1 : 0.4 });
+      // Outside of the dot there is no room, inside either colour can be read.
+      const share = n > 1 ? i / (n - 1) : 0;
+      set(names[i], { x, y: y + 4, class: stored && (isDark() || share > 0.62) ? "on-light" : stored ? "on-dark" : "plain" });
+      names[i].textContent = i + 1;
+    }
+    const labels = pool(this.titles, "text", titles.length);
+    titles.forEach((title, k) => {
+      set(labels[k], { x: title.x, y: title.y, class: title.start ? "start" : "" });
+      labels[k].textContent = title.text;
+    });
+  }
+
+  joined(frame) {
+    const found = [];
+    for (const shape of frame.shapes) {
+      shape.members.forEach((i, k) => shape.members.slice(k + 1).forEach((j) => {
+        const cosine = cosineOf(frame, i, j);
+        if (Math.abs(cosine) > EDGE) found.push([i, j, cosine]);
+      }));
+    }
+    return found;
+  }
+}

@@ -1,0 +1,89 @@
+// The training on the server: commands up, frames down, and what is kept for a reload.
+
+const KEPT_SESSION = "toymodels-session";
+
+/** What the server said was wrong, and at which field. */
+export class Refused extends Error {
+  constructor(message, field, status) {
+    super(message);
+    Object.assign(this, { field, status });
+  }
+}
+
+export async function asked(path, data) {
+  const options = data === undefined ? {} : {
+    method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(data),
+  };
+  let answer;
+  try {
+    answer = await fetch(path, options);
+  } catch {
+    throw new Refused("The explorer does not answer. Is it still running?", null, 0);
+  }
+  const kind = answer.headers.get("content-type") ?? "";
+  const found = kind.startsWith("application/json") ? await answer.json() : { message: await answer.text() };
+  if (!answer.ok) throw new Refused(found.message, found.field ?? null, answer.status);
+  return found;
+}
+
+export class LiveRun {
+  constructor({ onFrame, onLost, onFound, onEnded }) {
+    Object.assign(this, { onFrame, onLost, onFound, onEnded });
+    this.saved = false;
+  }
+
+  /** Take up the session of this tab, or begin one. */
+  async begin(settings, fresh = false) {
+    this.close();
+    const resume = fresh ? null : sessionStorage.getItem(KEPT_SESSION);
+    const { session, resumed } = await asked("/api/sessions", { settings, resume });
+    this.session = session;
+    sessionStorage.setItem(KEPT_SESSION, this.session);
+    this.listen();
+    return resumed;
+  }
+
+  listen() {
+    this.source = new EventSource(`${this.base}/events`);
+    this.source.onmessage = (event) => {
+      this.onFound();
+      this.onFrame(JSON.parse(event.data));
+    };
+    this.source.addEventListener("ended", () => { this.close(); this.onEnded(); });
+    this.source.onerror = () => {
+      if (this.source.readyState === EventSource.CLOSED) this.onEnded();
+      else this.onLost();
+    };
+  }
+
+  close() {
+    this.source?.close();
+  }
+
+  get base() {
+    return `/api/sessions/${this.session}`;
+  }
+
+  command(name, data = {}) {
+    return asked(`${this.base}/${name}`, data);
+  }
+
+  history() {
+    return asked(`${this.base}/history`);
+  }
+
+  frameAt(step) {
+    return this.command("frame", { step });
+  }
+
+  async script(step) {
+    const answer = await fetch(this.address("script", step));
+    if (answer.ok) return answer.text();
+    const found = await answer.json();
+    throw new Refused(found.message, found.field, answer.status);
+  }
+
+  address(name, step) {
+    return `${this.base}/${name}?step=${step}`;
+  }
+}

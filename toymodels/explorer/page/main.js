@@ -1,0 +1,323 @@
+// Puts the page together: one run, live or saved, and the pictures of its frames.
+
+import { onScheme } from "./colours.js";
+import { SettingsForm } from "./form.js";
+import { GraphView } from "./graph.js";
+import { HeatMap } from "./heat.js";
+import { LiveRun, Refused, asked } from "./live.js";
+import { LossChart, LossHistory } from "./loss.js";
+import { LineView, PlaneView } from "./plane.js";
+import { SavedRun } from "./saved.js";
+import { SphereView } from "./sphere.js";
+import { shapeDetail, shapeTitle, story } from "./story.js";
+import { DimensionalityStrip, NormStrip } from "./strips.js";
+import { brief } from "./svg.js";
+import { fillTable } from "./table.js";
+import { copied, hashOf, saveAs, savePng, saveSvg, settingsOf } from "./take.js";
+
+const REDUCED_MS = 500;
+const TABLE_MS = 500;
+const SPEAK_MS = 4000;
+const byId = (id) => document.getElementById(id);
+const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
+
+const savedData = byId("saved");
+const history = new LossHistory();
+const charts = {
+  loss: new LossChart(byId("loss")),
+  dimensionality: new DimensionalityStrip(byId("dimensionality")),
+  norms: new NormStrip(byId("norms")),
+  heat: new HeatMap(byId("heat"), byId("heat-scale"), byId("heat-low"), byId("heat-high"), byId("heat-text")),
+};
+const drawn = { frame: null, at: 0, table: 0, spoken: 0 };
+let page, run, form, view, newest, past, writtenHash;
+
+// --- frames ---------------------------------------------------------------------------
+
+function take(frame) {
+  const wasOther = newest && newest.generation !== frame.generation;
+  const wasPlaying = newest?.status === "playing";
+  newest = frame;
+  if (wasOther) past = null;
+  history.take(frame);
+  if (frame.status !== "playing" && wasPlaying) refill();
+  schedule();
+}
+
+/** The server kept more losses than frames that came through. */
+async function refill() {
+  const kept = await attempt(() => run.history());
+  if (kept?.generation === newest.generation) history.fill(kept);
+  schedule();
+}
+
+let scheduled = false;
+
+function schedule() {
+  if (scheduled) return;
+  scheduled = true;
+  const left = reducedMotion.matches && newest?.status === "playing" ? REDUCED_MS - (performance.now() - drawn.at) : 0;
+  setTimeout(() => requestAnimationFrame(draw), Math.max(left, 0));
+}
+
+function shownFrame() {
+  return past ? { ...past, status: newest.status === "diverged" ? "paused" : newest.status } : newest;
+}
+
+function fittingView(frame) {
+  const kind = { 1: LineView, 2: PlaneView, 3: SphereView }[frame.W.length] ?? GraphView;
+  if (view instanceof kind) return;
+  byId("stage").replaceChildren();
+  view = new kind(byId("stage"), schedule);
+  byId("stage-help").textContent = view.help;
+}
+
+function draw() {
+  scheduled = false;
+  if (!newest) return;
+  const frame = shownFrame();
+  drawn.at = performance.now();
+  fittingView(frame);
+  const finite = frame.norms.every((value) => value !== null);
+  // Numbers that are no longer numbers have no place; the last picture stays.
+  if (finite) view.draw(frame, { moving: !past && newest.status === "playing" && !reducedMotion.matches });
+  charts.loss.draw(history, frame, Math.max(newest.step, frame.step), byId("log-steps").checked);
+  if (finite) for (const name of ["dimensionality", "norms", "heat"]) charts[name].draw(frame);
+  showWords(frame);
+  showTransport(frame);
+  form.show(newest.settings);
+  keepHash();
+  if (byId("numbers-details").open && drawn.at - drawn.table > TABLE_MS) showTable(frame);
+  drawn.frame = frame;
+}
+
+function showTable(frame) {
+  drawn.table = performance.now();
+  fillTable(byId("table"), frame);
+}
+
+function showWords(frame) {
+  const title = shapeTitle(frame);
+  const detail = shapeDetail(frame);
+  const stored = frame.represented.filter(Boolean).length;
+  byId("shape-name").textContent = title;
+  byId("shape-detail").textContent = frame.status === "diverged" ? "" : detail;
+  byId("story").textContent = story(frame);
+  byId("loss-number").textContent = brief(frame.loss);
+  byId("loss-text").textContent = frame.theory.length ? `Dashed: ${frame.theory.map((line) => `“${line.name}”, ${line.meaning}`).join("; ")}.` : "";
+  const total = frame.dimensionality.reduce((sum, value) => sum + (value ?? 0), 0);
+  byId("dimensionality-number").textContent = `sum ${brief(total)} of ${frame.W.length}`;
+  byId("norm-number").textContent = `${stored} of ${frame.norms.length} stored`;
+  byId("heat-number").textContent = `${frame.norms.length} × ${frame.norms.length}`;
+  view.svg.setAttribute("aria-label", `${title}${detail ? `, ${detail}` : ""}. ${stored} of ${frame.norms.length} features stored in ${frame.W.length} dimensions, step ${brief(frame.step)}.`);
+  const resting = frame.status !== "playing";
+  if (resting !== drawn.resting || performance.now() - drawn.spoken > SPEAK_MS) {
+    const words = `${frame.status}: ${title}${detail ? `, ${detail}` : ""}`;
+    if (words !== byId("spoken").textContent) byId("spoken").textContent = words;
+    Object.assign(drawn, { resting, spoken: performance.now() });
+  }
+}
+
+function showTransport(frame) {
+  const playing = newest.status === "playing";
+  const ended = newest.status === "diverged" && !run.saved;
+  byId("play-mark").textContent = playing ? "❚❚" : "▶";
+  byId("play-word").textContent = playing ? "Pause" : "Play";
+  for (const id of ["play", "step-one", "step-many"]) byId(id).disabled = ended;
+  const speed = playing && newest.steps_per_second ? `, ${brief(newest.steps_per_second)} steps/s` : "";
+  byId("status").textContent = newest.status + speed;
+  byId("status").dataset.status = newest.status;
+  if (document.activeElement !== byId("pace")) byId("pace").value = newest.pace ?? "";
+  const scrub = byId("scrub");
+  const last = run.saved ? run.data.frames[run.data.frames.length - 1].step : newest.step;
+  scrub.max = last;
+  if (!past) scrub.value = newest.step;
+  scrub.disabled = last === 0;
+  byId("scrub-text").textContent = past ? `step ${brief(frame.step)} of ${brief(newest.step)}` : `step ${brief(newest.step)}`;
+  scrub.setAttribute("aria-valuetext", byId("scrub-text").textContent);
+  byId("to-now").hidden = !past;
+  for (const [id, name] of [["weights", "weights"], ["save-page", "page"]]) {
+    if (!run.saved) byId(id).href = run.address(name, frame.step);
+  }
+}
+
+// --- commands -------------------------------------------------------------------------
+
+function notice(text, again = false) {
+  byId("notice").hidden = !text;
+  byId("notice-text").textContent = text;
+  byId("begin-again").hidden = !again;
+}
+
+/** Do something, and say what went wrong where it belongs. */
+async function attempt(work) {
+  try {
+    const found = await work();
+    notice("");
+    return found;
+  } catch (error) {
+    if (!(error instanceof Refused)) throw error;
+    if (!(error.field && form.refuse(error.field, error.message))) notice(capitalised(error.message), error.status === 404);
+    return null;
+  }
+}
+
+function capitalised(text) {
+  return `${text[0]?.toUpperCase() ?? ""}${text.slice(1)}`;
+}
+
+async function changeSettings(values) {
+  form.clearErrors();
+  const done = await attempt(() => run.command("settings", { settings: values }));
+  if (done?.restarted) past = null;
+}
+
+function keepHash() {
+  if (run.saved) return;
+  const hash = hashOf(newest.settings, page);
+  if (hash === writtenHash) return;
+  writtenHash = hash;
+  window.history.replaceState(null, "", hash || location.pathname);
+}
+
+let scrubbing = 0;
+
+async function scrubTo(step) {
+  const asking = ++scrubbing;
+  const frame = await attempt(() => run.frameAt(step));
+  if (!frame || asking !== scrubbing) return;
+  past = frame.step === newest.step ? null : frame;
+  schedule();
+}
+
+function toNow() {
+  scrubbing++;
+  past = null;
+  schedule();
+}
+
+async function command(name, data) {
+  toNow();
+  await attempt(() => run.command(name, data));
+}
+
+// --- buttons --------------------------------------------------------------------------
+
+function listen() {
+  byId("play").addEventListener("click", () => command(newest?.status === "playing" ? "pause" : "play"));
+  byId("step-one").addEventListener("click", () => command("step", { count: 1 }));
+  byId("step-many").addEventListener("click", () => command("step", { count: 100 }));
+  byId("restart").addEventListener("click", () => command("restart"));
+  byId("pace").addEventListener("change", (event) => attempt(() =>
+    run.command("pace", { pace: event.target.value ? Number(event.target.value) : null })));
+  byId("scrub").addEventListener("input", (event) => scrubTo(Number(event.target.value)));
+  byId("to-now").addEventListener("click", () => { toNow(); byId("scrub").focus(); });
+  byId("log-steps").addEventListener("change", schedule);
+  byId("numbers-details").addEventListener("toggle", () => { if (drawn.frame) showTable(drawn.frame); });
+  byId("begin-again").addEventListener("click", () => connect(form.values, true));
+  byId("copy-link").addEventListener("click", copyLink);
+  byId("show-script").addEventListener("click", showScript);
+  byId("copy-script").addEventListener("click", async () => say(await copied(byId("script").textContent) ? "Copied." : "The browser does not allow copying here; select the text."));
+  byId("save-script").addEventListener("click", () => saveAs(byId("script").textContent, `${fileName()}.py`, "text/x-python"));
+  byId("save-svg").addEventListener("click", () => saveSvg(view.svg, fileName()));
+  byId("save-png").addEventListener("click", () => savePng(view.svg, fileName()));
+  onScheme(schedule);
+  window.addEventListener("hashchange", () => {
+    if (run.saved || location.hash === writtenHash) return;
+    const values = settingsOf(location.hash, page);
+    form.replace(values);
+    changeSettings(values);
+  });
+  document.addEventListener("keydown", (event) => {
+    const busy = event.target.closest?.("input, select, button, a, summary, textarea, [tabindex]");
+    if (event.key !== " " || busy || event.repeat) return;
+    event.preventDefault();
+    byId("play").click();
+  });
+}
+
+function fileName() {
+  return `toymodels-${drawn.frame.shape.replace(/[^a-z0-9]+/gi, "-").replace(/^-|-$/g, "")}-step-${drawn.frame.step}`;
+}
+
+function say(text) {
+  byId("take-text").textContent = text;
+  byId("spoken").textContent = text;
+}
+
+async function copyLink() {
+  const done = await copied(location.href);
+  say(done ? "The link is copied: it restores all settings." : `Copy this address: ${location.href}`);
+}
+
+async function showScript() {
+  const text = await attempt(() => run.script(drawn.frame.step));
+  if (text === null) return;
+  byId("script").textContent = text;
+  byId("script-panel").hidden = false;
+  byId("script-panel").scrollIntoView({ block: "nearest" });
+}
+
+function showExamples() {
+  for (const example of page.examples) {
+    const button = document.createElement("button");
+    Object.assign(button, { type: "button", className: "example", textContent: example.name });
+    button.setAttribute("aria-describedby", "example-text");
+    button.addEventListener("click", async () => {
+      byId("example-text").textContent = example.text;
+      form.replace(example.controls);
+      toNow();
+      await changeSettings(example.controls);
+      await attempt(() => run.command("restart"));
+      await attempt(() => run.command("play"));
+    });
+    byId("examples").append(button);
+  }
+  byId("example-text").textContent = "Each begins a training and plays it. Then change something while it runs.";
+}
+
+// --- beginning ------------------------------------------------------------------------
+
+async function connect(settings, fresh = false) {
+  const resumed = await attempt(() => run.begin(settings, fresh));
+  if (resumed === null) {
+    // Settings of a link that the server refuses: say so, and begin with others.
+    if (form.hasErrors) await run.begin({}, true);
+    else return;
+  }
+  past = null;
+  history.fill(await run.history());
+  if (resumed && location.hash && !run.saved) await changeSettings(settings);
+}
+
+async function beginLive() {
+  page = await asked("/api/page");
+  run = new LiveRun({
+    onFrame: take,
+    onFound: () => { if (drawn.lost) { drawn.lost = false; notice(""); } },
+    onLost: () => { drawn.lost = true; notice("The connection is lost; trying again."); },
+    onEnded: () => notice("This training has ended. Its settings are kept.", true),
+  });
+  form = new SettingsForm(byId("controls"), page, changeSettings);
+  showExamples();
+  listen();
+  const settings = settingsOf(location.hash, page);
+  form.replace(settings);
+  await connect(settings);
+}
+
+async function beginSaved() {
+  const data = JSON.parse(savedData.textContent);
+  page = data.page;
+  run = new SavedRun(data, { onFrame: take });
+  form = new SettingsForm(byId("controls"), page, () => {});
+  form.disable();
+  document.body.classList.add("saved");
+  for (const id of ["step-one", "step-many", "restart", "pace-label", "examples", "example-text", "weights", "save-page", "copy-link"]) byId(id).hidden = true;
+  byId("take-text").textContent = "This page was saved: it holds a run's history, and needs no server.";
+  listen();
+  await run.begin();
+  history.fill(await run.history());
+}
+
+(savedData ? beginSaved() : beginLive()).catch((error) => notice(`The page could not begin: ${error.message}`));

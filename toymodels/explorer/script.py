@@ -1,0 +1,150 @@
+"""A live run as a Python script that makes it again, to the same weights.
+
+Settings that were changed on the way are in the script, each with the step from which
+it held.
+"""
+
+from toymodels.config import SettingsError
+from toymodels.explorer.controls import Controls
+from toymodels.explorer.trainer import MOST_CHANGES, LiveTrainer, Segment
+
+_HEAD = '''"""{title}"""
+
+import numpy as np
+
+import toymodels as tm
+'''
+
+_STATE = """from toymodels.training.state import advance, init, inputs_of, plan_of
+"""
+
+_SPEC = '''
+
+def spec(*, {live}):
+    """The run's settings; these may differ from one part of it to the next."""
+    return tm.TrainSpec(
+        model=tm.Autoencoder(n={n}, d={d}, activation="{activation}"),
+        features={features},
+        optimiser=tm.Optimiser(),
+        importance=importance_decay ** np.arange({n}),
+        exponent=exponent,
+        learning_rate=learning_rate,
+        weight_decay=weight_decay,
+        seeds=1,
+        steps={steps},
+        batch={batch},
+        history=1,
+        seed={seed},
+    )
+
+'''
+
+_ONE = """
+run = tm.train(spec({settings}))
+W, b = run.params["W"][0], run.params["b"][0]
+"""
+
+_MANY = """
+# Until which step, and with which settings.
+PARTS = [
+{parts}
+]
+
+state = init(spec(**PARTS[0][1]))
+for until, settings in PARTS:
+    part = spec(**settings)
+    state = advance(plan_of(part), inputs_of(part), state, np.int32(until))
+W, b = (np.asarray(state.params[name][0]) for name in ("W", "b"))
+"""
+
+_TAIL = """
+if __name__ == "__main__":
+    print("columns of W:", W.T.round(3).tolist())
+    print("shape:", tm.tegum_name(tm.find_shapes(W)))
+"""
+
+
+def run_script(trainer: LiveTrainer, step: int) -> str:
+    """The script that trains to a step.
+
+    Args:
+        trainer: whose run it is.
+        step: of a frame, at least 1.
+
+    Raises:
+        SettingsError: there is nothing to train yet, or the settings were changed too
+            often to write down.
+    """
+    if step < 1:
+        raise SettingsError("step", step, "at least one step of training", "Play")
+    segments = trainer.segments(step)
+    if segments is None:
+        raise SettingsError(
+            "step",
+            f"{MOST_CHANGES} changes of settings",
+            "fewer, which a script can hold",
+            "Restart",
+        )
+    return script_of(segments)
+
+
+def script_of(segments: list[Segment]) -> str:
+    """The script of a run in parts, of which each has its own settings."""
+    first, steps = segments[0].controls, segments[-1].until
+    noun = "step" if steps == 1 else "steps"
+    title = (
+        f"{first.n} features in d = {first.d}, {steps} {noun}, as trained in the "
+        "explorer."
+    )
+    many = len(segments) > 1
+    text = _HEAD.format(title=title) + (_STATE if many else "")
+    text += _SPEC.format(
+        live=", ".join(_live(first)),
+        n=first.n,
+        d=first.d,
+        activation=first.activation,
+        features=_features(first),
+        steps=steps,
+        batch=first.batch,
+        seed=first.seed,
+    )
+    if many:
+        parts = [
+            f"    ({part.until}, dict({_settings(part.controls)})),"
+            for part in segments
+        ]
+        text += _MANY.format(parts="\n".join(parts))
+    else:
+        text += _ONE.format(settings=_settings(first))
+    return text + _TAIL
+
+
+def _live(controls: Controls) -> list[str]:
+    """Names of the settings that act at once and are in use."""
+    planted = controls.backdoor_size > 0
+    return [name for name in Controls.live if planted or name != "backdoor_rate"]
+
+
+def _settings(controls: Controls) -> str:
+    return ", ".join(f"{name}={getattr(controls, name)!r}" for name in _live(controls))
+
+
+def _features(controls: Controls) -> str:
+    """The expression that makes the distribution of samples."""
+    n, size = controls.n, controls.group_size
+    if controls.groups == "independent":
+        base = f"tm.IndependentFeatures(n={n}, probability=1 - sparsity)"
+    else:
+        kind = {
+            "correlated": "CorrelatedGroup",
+            "anticorrelated": "AnticorrelatedGroup",
+        }[controls.groups]
+        group = f"tm.{kind}(n={size}, probability=1 - sparsity)"
+        base = f"tm.Concatenated(parts=({group},) * {n // size})"
+    if not controls.backdoor_size:
+        return base
+    point = [float(value) for value in controls.point()]
+    return (
+        f"tm.RepeatedPoint(base={base},\n"
+        f"            point=np.array({point}), rate=backdoor_rate)"
+    )

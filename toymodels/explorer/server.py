@@ -1,0 +1,354 @@
+"""The explorer's server: a page, commands by POST, frames by server-sent events.
+
+This module and `serve` are the ones that need the extra `explore`.
+
+A stream sends the newest frame whenever there is a newer one, thirty times a second at
+most. What a slow browser has not taken is never queued: while it reads, the stream
+waits, and what it gets next is the frame that is newest then.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from toymodels.config import SettingsError, check_count
+from toymodels.explorer.controls import ENDLESS, Controls
+from toymodels.explorer.fields import page_settings
+from toymodels.explorer.saved_page import saved_page
+from toymodels.explorer.script import run_script
+from toymodels.explorer.security import Guard
+from toymodels.explorer.sessions import (
+    MOST_VIEWERS,
+    FullError,
+    Session,
+    Sessions,
+    checked_pace,
+)
+from toymodels.training.weights import weights_bytes
+
+FRAMES_PER_SECOND = 30
+# Through proxies that close what is silent, and so that a vanished browser is noticed.
+HEARTBEAT_SECONDS = 10.0
+SWEEP_SECONDS = 5.0
+MOST_STEPS_AT_ONCE = 10_000
+
+PAGE = Path(__file__).with_name("page")
+# What is served, by name: no path of a request ever reaches the file system.
+FILES = {path.name: path for path in sorted(PAGE.iterdir()) if path.is_file()}
+KINDS = {
+    ".html": "text/html",
+    ".css": "text/css",
+    ".js": "text/javascript",
+    ".svg": "image/svg+xml",
+}
+
+
+def explorer_app(
+    sessions: Sessions | None = None,
+    *,
+    host: str = "127.0.0.1",
+    token: str | None = None,
+) -> Guard:
+    """The application, for any ASGI server.
+
+    Args:
+        sessions: where trainings live; new ones of the default size when None.
+        host: address that it is served at, which `Host` is compared with.
+        token: asked of every visitor, unless None.
+    """
+    kept = Sessions() if sessions is None else sessions
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        sweeping = asyncio.create_task(_sweep(kept))
+        try:
+            yield
+        finally:
+            sweeping.cancel()
+            await run_in_threadpool(kept.close)
+
+    session = "/api/sessions/{session}"
+    commands = {
+        "play": _play,
+        "pause": _pause,
+        "restart": _restart,
+        "step": _step,
+        "settings": _settings,
+        "pace": _pace,
+        "frame": _frame,
+    }
+    looks = {
+        "history": _history,
+        "script": _script,
+        "weights": _weights,
+        "page": _page,
+    }
+    routes = [
+        Route("/", _index),
+        Route("/page/{name}", _file),
+        Route("/api/page", _page_settings),
+        Route("/api/sessions", _begin, methods=["POST"]),
+        Route(session + "/events", _events),
+        *(
+            Route(f"{session}/{name}", _command(work), methods=["POST"])
+            for name, work in commands.items()
+        ),
+        *(Route(f"{session}/{name}", _look(work)) for name, work in looks.items()),
+        Route(session, _look(_state)),
+    ]
+    app = Starlette(
+        routes=routes,
+        lifespan=lifespan,
+        exception_handlers={
+            SettingsError: _bad_setting,
+            FullError: _full,
+            ClientDisconnect: _gone,
+        },
+    )
+    app.state.sessions = kept
+    return Guard(app, host=host, token=token)
+
+
+async def _sweep(sessions: Sessions) -> None:
+    while True:
+        await asyncio.sleep(SWEEP_SECONDS)
+        await run_in_threadpool(sessions.sweep)
+
+
+# --- answers -------------------------------------------------------------------------
+
+
+def _bad_setting(request: Request, error: Exception) -> Response:
+    """The field and what is wrong with it, to be shown beside it."""
+    field = getattr(error, "field", "settings").partition("[")[0]
+    message = str(error).removeprefix(getattr(error, "field", "") + ": ")
+    return JSONResponse({"field": field, "message": message}, status_code=422)
+
+
+def _full(request: Request, error: Exception) -> Response:
+    return JSONResponse({"field": None, "message": str(error)}, status_code=503)
+
+
+def _gone(request: Request, error: Exception) -> Response:
+    """Nobody reads it, except one who sent more than is allowed."""
+    return Response(status_code=413)
+
+
+def _no_session() -> Response:
+    message = "this training has ended; a new one can be begun"
+    return JSONResponse({"field": None, "message": message}, status_code=404)
+
+
+def _json(data: Any) -> Response:
+    return JSONResponse(data)
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    """The object that was sent; none is the empty one.
+
+    Raises:
+        SettingsError: it is no JSON object.
+    """
+    raw = await request.body()
+    if not raw:
+        return {}
+    try:
+        data = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise SettingsError("body", raw[:40], "JSON") from None
+    if not isinstance(data, dict):
+        raise SettingsError("body", data, "an object of names and values")
+    return data
+
+
+# --- the page ------------------------------------------------------------------------
+
+
+async def _index(request: Request) -> Response:
+    return FileResponse(FILES["index.html"], media_type="text/html")
+
+
+async def _file(request: Request) -> Response:
+    path = FILES.get(request.path_params["name"])
+    if path is None:
+        return Response(status_code=404)
+    return FileResponse(path, media_type=KINDS.get(path.suffix, "text/plain"))
+
+
+async def _page_settings(request: Request) -> Response:
+    return _json(page_settings())
+
+
+# --- sessions ------------------------------------------------------------------------
+
+
+async def _begin(request: Request) -> Response:
+    data = await _body(request)
+    sessions: Sessions = request.app.state.sessions
+    resumed = sessions.find(str(data.get("resume")))
+    if resumed is not None:
+        return _json({"session": resumed.id, "resumed": True})
+    controls = Controls.of(data.get("settings", {}))
+    # Compiles the initial weights, which takes a moment.
+    session = await run_in_threadpool(sessions.begin, controls)
+    return _json({"session": session.id, "resumed": False})
+
+
+def _found(request: Request) -> Session | None:
+    sessions: Sessions = request.app.state.sessions
+    return sessions.find(request.path_params["session"])
+
+
+def _command(work: Callable[[Session, dict[str, Any]], Any]) -> Callable:
+    """A route that reads an object and does something to a session."""
+
+    async def route(request: Request) -> Response:
+        session = _found(request)
+        if session is None:
+            return _no_session()
+        data = await _body(request)
+        return _json(await run_in_threadpool(work, session, data))
+
+    return route
+
+
+def _look(work: Callable[[Session, Request], Response]) -> Callable:
+    """A route that only looks at a session."""
+
+    async def route(request: Request) -> Response:
+        session = _found(request)
+        if session is None:
+            return _no_session()
+        return await run_in_threadpool(work, session, request)
+
+    return route
+
+
+def _play(session: Session, data: dict[str, Any]) -> Any:
+    session.trainer.play()
+    return {}
+
+
+def _pause(session: Session, data: dict[str, Any]) -> Any:
+    session.trainer.pause()
+    return {}
+
+
+def _restart(session: Session, data: dict[str, Any]) -> Any:
+    session.trainer.restart()
+    return {"restarted": True}
+
+
+def _step(session: Session, data: dict[str, Any]) -> Any:
+    count = check_count("count", data.get("count", 1), maximum=MOST_STEPS_AT_ONCE)
+    session.trainer.step(count)
+    return {}
+
+
+def _settings(session: Session, data: dict[str, Any]) -> Any:
+    controls = Controls.of(data.get("settings"))
+    return {"restarted": session.trainer.change(controls)}
+
+
+def _pace(session: Session, data: dict[str, Any]) -> Any:
+    session.trainer.slow_down(checked_pace(data.get("pace")))
+    return {}
+
+
+def _frame(session: Session, data: dict[str, Any]) -> Any:
+    return session.at(check_count("step", data.get("step"), minimum=0))
+
+
+def _state(session: Session, request: Request) -> Response:
+    return Response(session.newest()[1], media_type="application/json")
+
+
+def _history(session: Session, request: Request) -> Response:
+    return _json(session.history())
+
+
+# --- to take away --------------------------------------------------------------------
+
+
+def _asked_step(session: Session, request: Request) -> int:
+    """The step in the address, or the newest one."""
+    asked = request.query_params.get("step")
+    if asked is None:
+        return session.trainer.newest.step
+    digits = asked.isascii() and asked.isdigit() and len(asked) < 12
+    return check_count("step", int(asked) if digits else asked, minimum=0)
+
+
+def _attached(content: bytes | str, name: str, kind: str) -> Response:
+    headers = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type=kind, headers=headers)
+
+
+def _script(session: Session, request: Request) -> Response:
+    step = session.trainer.at(_asked_step(session, request)).step
+    name = f"toymodels-run-{step}.py"
+    return _attached(run_script(session.trainer, step), name, "text/x-python")
+
+
+def _weights(session: Session, request: Request) -> Response:
+    frame = session.trainer.at(_asked_step(session, request))
+    spec = frame.controls.spec(steps=min(max(frame.step, 1), ENDLESS))
+    content = weights_bytes(
+        spec, {"W": frame.W[None], "b": frame.b[None]}, np.arange(1)
+    )
+    name = f"toymodels-weights-{frame.step}.safetensors"
+    return _attached(content, name, "application/octet-stream")
+
+
+def _page(session: Session, request: Request) -> Response:
+    name = f"toymodels-explorer-{session.trainer.newest.step}.html"
+    return _attached(saved_page(session.trainer), name, "text/html")
+
+
+# --- frames --------------------------------------------------------------------------
+
+
+async def _events(request: Request) -> Response:
+    session = _found(request)
+    if request.method == "HEAD":
+        return Response(status_code=404 if session is None else 200)
+    if session is None:
+        # The browser would try for ever; 204 tells it to stop.
+        return Response(status_code=204)
+    if session.viewers >= MOST_VIEWERS:
+        raise FullError(f"at most {MOST_VIEWERS} tabs can show one training")
+    sessions: Sessions = request.app.state.sessions
+    return StreamingResponse(_stream(sessions, session), media_type="text/event-stream")
+
+
+async def _stream(sessions: Sessions, session: Session) -> AsyncIterator[bytes]:
+    """The newest frame as an event, whenever there is a newer one."""
+    loop = asyncio.get_running_loop()
+    sent, quiet_since = None, loop.time()
+    session.viewers += 1
+    try:
+        while not sessions.closed and session.trainer.status != "ended":
+            began = loop.time()
+            session.touch()
+            if session.trainer.version != sent:
+                sent, message = await run_in_threadpool(session.newest)
+                yield b"data: " + message + b"\n\n"
+                quiet_since = loop.time()
+            elif loop.time() - quiet_since > HEARTBEAT_SECONDS:
+                yield b": still here\n\n"
+                quiet_since = loop.time()
+            left = 1 / FRAMES_PER_SECOND - (loop.time() - began)
+            await asyncio.sleep(max(left, 0.001))
+        yield b"event: ended\ndata: {}\n\n"
+    finally:
+        session.viewers -= 1
