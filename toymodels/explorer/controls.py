@@ -16,7 +16,6 @@ from toymodels.config import (
     SettingsError,
     check_choice,
     check_count,
-    check_probability,
     check_range,
     content_hash,
     settings,
@@ -84,7 +83,6 @@ class Controls:
         check_count("d", self.d, maximum=MOST_DIMENSIONS)
         if self.d >= self.n:
             raise SettingsError("d", self.d, f"fewer than n = {self.n} dimensions")
-        check_probability("sparsity", 1 - check_range("sparsity", self.sparsity))
         check_range("sparsity", self.sparsity, low=0.0, high=0.999)
         check_range(
             "importance_decay", self.importance_decay, low=0.0, high=1.0, open_low=True

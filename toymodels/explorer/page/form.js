@@ -117,10 +117,16 @@ export class SettingsForm {
   show(values) {
     const busy = this.waiting || this.hasErrors || performance.now() - (this.editedAt ?? -1e9) < 1000;
     if (busy || JSON.stringify(values) === JSON.stringify(this.values)) return;
-    this.replace(values);
+    this.writeAll(values);
   }
 
+  /** Values that are about to be sent; what the server still has does not undo them. */
   replace(values) {
+    this.editedAt = performance.now();
+    this.writeAll(values);
+  }
+
+  writeAll(values) {
     this.clearErrors();
     this.values = { ...values };
     for (const [name, value] of Object.entries(values)) {

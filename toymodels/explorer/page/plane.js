@@ -5,6 +5,7 @@ import { add, pool, set } from "./svg.js";
 
 const HALF = 300;
 const TRAIL = 60;
+const LABELLED = 0.12;
 
 /** Corners of every named shape, in order of angle. */
 function outlines(frame) {
@@ -64,7 +65,8 @@ export class PlaneView {
       set(arms[i], { x2: x, y2: y, stroke: colour, "stroke-width": stored ? 3.5 : 2, opacity: stored ? 1 : 0.45 });
       set(dots[i], { cx: x, cy: y, r: n > 30 ? 4.5 : 7, fill: colour, opacity: stored ? 1 : 0.45 });
       set(names[i], { x: (x / length) * out, y: (y / length) * out + 5 });
-      names[i].textContent = stored || n <= 12 ? i + 1 : "";
+      // Of features that are given up the numbers would lie upon one another.
+      names[i].textContent = stored || (n <= 12 && frame.norms[i] > LABELLED) ? i + 1 : "";
     }
   }
 

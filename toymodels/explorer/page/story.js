@@ -15,7 +15,8 @@ const BODIES = {
 /** The shape's name as a title. */
 export function shapeTitle(frame) {
   if (frame.status === "diverged") return "Diverged";
-  if (frame.shape === "empty") return frame.step ? "Nothing stored yet" : "Before training";
+  if (frame.step === 0) return "Before training";
+  if (frame.shape === "empty") return "Nothing stored yet";
   const names = frame.shape.split(" ⊕ ").map((name) => name
     .replace(/^(\d+) × single$/, "$1 features alone").replace(/^single$/, "one feature alone")
     .replace(/^(\d+) × unmatched$/, "$1 groups without a name").replace(/^unmatched$/, "a group without a name")
@@ -26,7 +27,7 @@ export function shapeTitle(frame) {
 
 /** How far from the ideal, in per cent. */
 export function shapeDetail(frame) {
-  if (frame.distance === null) return "";
+  if (frame.distance === null || frame.step === 0) return "";
   return `${brief(Number((100 * frame.distance).toFixed(1)))} % from ideal`;
 }
 

@@ -1,0 +1,394 @@
+"""The explorer in a real browser: the distribution's Chromium, driven by Playwright."""
+
+import contextlib
+import os
+import re
+import runpy
+import shutil
+import time
+
+import numpy as np
+import pytest
+
+import toymodels as tm
+from toymodels.explorer.serve import served_in_thread
+from toymodels.explorer.sessions import Sessions
+
+BROWSER = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))),
+    None,
+)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(BROWSER is None, reason="no Chromium on this machine"),
+]
+LONG = 60_000  # milliseconds; a first step compiles
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    api = pytest.importorskip("playwright.sync_api", reason="Playwright is missing")
+    with api.sync_playwright() as playwright:
+        flags = ["--no-sandbox"] if os.geteuid() == 0 else []
+        browser = playwright.chromium.launch(executable_path=BROWSER, args=flags)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def served():
+    kept = Sessions(most=6)
+    with served_in_thread(kept) as address:
+        yield address, kept
+
+
+class Visit:
+    """A browser window, and all that it asked for and complained about."""
+
+    def __init__(self, chromium, address, **options):
+        self.address = address
+        self.context = chromium.new_context(accept_downloads=True, **options)
+        self.context.set_default_timeout(LONG)
+        self.requests, self.complaints = [], []
+        self.context.on("request", lambda request: self.requests.append(request.url))
+
+    def page(self, path=""):
+        page = self.context.new_page()
+        page.on("console", self._hear)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.goto(path if "://" in path else f"{self.address}/{path}")
+        page.wait_for_selector(".stage")
+        return page
+
+    def _hear(self, message):
+        if message.type in ("error", "warning"):
+            self.complaints.append(message.text)
+
+
+@pytest.fixture
+def visit(chromium, served):
+    """A window whose every request must stay here, without a word on the console."""
+    address, _ = served
+    with visiting(chromium, address) as one:
+        yield one
+
+
+@contextlib.contextmanager
+def visiting(chromium, address, allowed=None, **options):
+    one = Visit(chromium, address, **options)
+    try:
+        yield one
+        assert one.complaints == (allowed or [])
+        local = (address, "data:", "blob:", "file:")
+        assert [url for url in one.requests if not url.startswith(local)] == []
+    finally:
+        one.context.close()
+
+
+def step_of(page):
+    digits = re.sub(r"\D", "", page.text_content("#scrub-text").partition(" of")[0])
+    return int(digits or 0)
+
+
+def wait_until(page, condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, page.text_content("#picture")
+        page.wait_for_timeout(50)
+
+
+def status(page):
+    return page.get_attribute("#status", "data-status")
+
+
+def play(page, steps):
+    page.click("#play")
+    wait_until(page, lambda: step_of(page) >= steps)
+
+
+def pause(page):
+    page.click("#play")
+    wait_until(page, lambda: status(page) == "paused")
+
+
+def example(page, name):
+    page.get_by_role("button", name=name, exact=True).click()
+
+
+def has_shape(page, words):
+    wait_until(page, lambda: words in page.text_content("#shape-name"))
+
+
+def test_play_reaches_a_pentagon_that_is_named(visit):
+    page = visit.page()
+    assert page.text_content("#shape-name") == "Before training"
+    example(page, "Pentagon")
+    page.select_option("#pace", "6000")
+    has_shape(page, "Pentagon")
+    wait_until(page, lambda: "% from ideal" in page.text_content("#shape-detail"))
+    assert page.locator(".arm line").count() == 5
+    assert page.locator(".outline polygon").count() == 1
+    label = page.get_attribute("svg.stage", "aria-label")
+    assert "Pentagon" in label and "5 of 5 features" in label
+    assert float(page.text_content("#loss-number")) < 0.05
+
+
+def test_frames_move_the_columns(visit):
+    page = visit.page()
+    play(page, 5)
+    places = set()
+    for _ in range(6):
+        places.add(page.get_attribute(".arm line:first-child", "x2"))
+        page.wait_for_timeout(120)
+    assert len(places) >= 4
+
+
+def test_a_live_slider_acts_without_a_restart(visit, served):
+    page = visit.page()
+    play(page, 50)
+    before = step_of(page)
+    page.focus("#setting-sparsity")
+    slider = page.get_by_label("Sparsity S, slider")
+    slider.focus()
+    page.keyboard.press("PageDown")
+    page.keyboard.press("ArrowLeft")
+    wait_until(page, lambda: "sparsity=" in page.evaluate("location.hash"))
+    assert step_of(page) >= before
+    value = float(page.input_value("#setting-sparsity"))
+    assert value < 0.9
+    wait_until(page, lambda: step_of(page) > before + 20)
+    held = [s.trainer.controls.sparsity for s in served[1]._sessions.values()]
+    assert value in held
+
+
+def test_other_settings_restart(visit):
+    page = visit.page()
+    play(page, 50)
+    pause(page)
+    page.fill("#setting-n", "7")
+    page.press("#setting-n", "Enter")
+    wait_until(page, lambda: step_of(page) == 0)
+    assert page.locator(".arm line").count() == 7
+
+
+def test_the_server_objects_beside_the_field(chromium, served):
+    words = "Failed to load resource: the server responded with a status of 422"
+    with visiting(chromium, served[0]) as visit:
+        page = visit.page()
+        page.fill("#setting-d", "9")
+        page.press("#setting-d", "Enter")
+        page.wait_for_selector("#setting-d-error:visible")
+        assert "fewer than n = 5" in page.text_content("#setting-d-error")
+        assert page.get_attribute("#setting-d", "aria-invalid") == "true"
+        page.fill("#setting-d", "3")
+        page.press("#setting-d", "Enter")
+        page.wait_for_selector("svg.turnable")
+        assert page.locator("#setting-d-error").is_hidden()
+        visit.complaints[:] = [c for c in visit.complaints if words not in c]
+
+
+def test_history_can_be_scrubbed_and_left(visit):
+    page = visit.page()
+    play(page, 200)
+    pause(page)
+    newest = step_of(page)
+    place = page.get_attribute(".arm line:first-child", "x2")
+    page.focus("#scrub")
+    page.keyboard.press("Home")
+    page.wait_for_selector("#to-now:visible")
+    wait_until(page, lambda: step_of(page) == 0)
+    assert page.get_attribute(".arm line:first-child", "x2") != place
+    page.click("#to-now")
+    wait_until(page, lambda: step_of(page) == newest)
+    assert page.get_attribute(".arm line:first-child", "x2") == place
+
+
+def test_a_reload_resumes(visit):
+    page = visit.page()
+    play(page, 100)
+    page.reload()
+    page.wait_for_selector(".stage")
+    wait_until(page, lambda: step_of(page) >= 100)
+    assert status(page) == "playing"
+    points = page.get_attribute(".curve", "points").split(" ")
+    assert len(points) > 3  # the losses from before are there again
+    pause(page)
+
+
+def test_two_tabs_train_on_their_own(visit):
+    first, second = visit.page(), visit.page()
+    play(first, 60)
+    pause(first)
+    assert step_of(second) == 0
+    second.click("#step-many")
+    wait_until(second, lambda: step_of(second) == 100)
+    assert step_of(first) != 100 or status(first) == "paused"
+
+
+def test_a_link_restores_all_settings(visit):
+    page = visit.page("#n=6&d=3&sparsity=0.8&groups=correlated&seed=4")
+    assert page.locator("svg.turnable").count() == 1
+    assert page.input_value("#setting-n") == "6"
+    assert page.input_value("#setting-groups") == "correlated"
+    assert page.input_value("#setting-seed") == "4"
+    # The same address later, in a window that has something else.
+    page.goto(f"{visit.address}/#n=4&d=1")
+    wait_until(page, lambda: page.input_value("#setting-n") == "4")
+    page.wait_for_selector("svg.wide")
+
+
+def test_a_bad_link_says_what_is_wrong(chromium, served):
+    with visiting(chromium, served[0]) as visit:
+        page = visit.page("#sparsity=7")
+        page.wait_for_selector("#setting-sparsity-error:visible")
+        assert "7" in page.text_content("#setting-sparsity-error")
+        visit.complaints[:] = [c for c in visit.complaints if "422" not in c]
+
+
+def test_the_sphere_turns_by_keys_and_by_dragging(visit):
+    page = visit.page("#n=6&d=3")
+    line = ".arm line:first-child"
+    before = page.get_attribute(line, "x2")
+    page.focus("svg.turnable")
+    page.keyboard.press("ArrowRight")
+    wait_until(page, lambda: page.get_attribute(line, "x2") != before)
+    page.keyboard.press("Home")
+    wait_until(page, lambda: page.get_attribute(line, "x2") == before)
+    box = page.locator("svg.turnable").bounding_box()
+    page.mouse.move(box["x"] + 100, box["y"] + 100)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 180, box["y"] + 120)
+    page.mouse.up()
+    wait_until(page, lambda: page.get_attribute(line, "x2") != before)
+
+
+def test_many_dimensions_are_a_graph_of_shapes(visit):
+    page = visit.page()
+    example(page, "Twenty in nine")
+    page.select_option("#pace", "")
+    has_shape(page, "digons")
+    page.wait_for_selector("svg.graph")
+    assert "digon" in page.text_content(".ring")
+
+
+def test_numbers_can_be_read(visit):
+    page = visit.page()
+    page.click("#numbers-title")
+    assert page.locator("#table tbody tr").count() == 5
+    page.focus("#heat")
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown"):
+        page.keyboard.press(key)
+    wait_until(
+        page,
+        lambda: "Feature 2 on itself" in page.text_content("#heat-text"),
+    )
+
+
+def test_divergence_is_said_and_can_be_left(visit, served):
+    page = visit.page()
+    page.click("#step-one")
+    wait_until(page, lambda: step_of(page) == 1)
+    kept = max(served[1]._sessions.values(), key=lambda session: session.last_used)
+    state = kept.trainer._state
+    state.params["W"] = state.params["W"] * np.float32(1e30)
+    page.click("#play")
+    wait_until(page, lambda: status(page) == "diverged")
+    assert page.text_content("#shape-name") == "Diverged"
+    assert page.is_disabled("#play")
+    page.click("#restart")
+    wait_until(page, lambda: status(page) == "paused")
+    assert page.is_enabled("#play")
+
+
+def downloaded(page, selector, folder):
+    with page.expect_download() as waiting:
+        page.click(selector)
+    path = folder / waiting.value.suggested_filename
+    waiting.value.save_as(path)
+    return path
+
+
+def test_a_run_can_be_taken_away(visit, tmp_path):
+    page = visit.page("#batch=16")
+    page.click("#step-many")
+    wait_until(page, lambda: step_of(page) == 100 and status(page) == "paused")
+    weights = tm.load_weights(downloaded(page, "#weights", tmp_path))
+    page.click("#show-script")
+    page.wait_for_selector("#script-panel:visible")
+    script = downloaded(page, "#save-script", tmp_path)
+    made = runpy.run_path(str(script))
+    np.testing.assert_array_equal(made["W"], weights.params["W"][0])
+    svg = downloaded(page, "#save-svg", tmp_path)
+    assert svg.read_text(encoding="utf-8").startswith("<svg")
+    png = downloaded(page, "#save-png", tmp_path)
+    assert png.read_bytes().startswith(b"\x89PNG") and png.stat().st_size > 5000
+
+
+def test_a_saved_page_opens_without_a_server(chromium, served, tmp_path):
+    with visiting(chromium, served[0]) as visit:
+        page = visit.page("#batch=16")
+        play(page, 60)
+        pause(page)
+        newest = step_of(page)
+        saved = downloaded(page, "#save-page", tmp_path)
+    with visiting(chromium, "file://") as visit:
+        page = visit.page(saved.as_uri())
+        assert step_of(page) == newest
+        page.focus("#scrub")
+        page.keyboard.press("Home")
+        wait_until(page, lambda: step_of(page) == 0)
+        page.click("#play")
+        wait_until(page, lambda: step_of(page) == newest)
+        page.click("#show-script")
+        assert "import toymodels as tm" in page.text_content("#script")
+        visible = [b for b in page.locator("button").all() if b.is_visible()]
+        assert "Restart" not in [b.text_content() for b in visible]
+
+
+def test_less_motion_means_few_frames(chromium, served):
+    with visiting(chromium, served[0], reduced_motion="reduce") as visit:
+        page = visit.page()
+        play(page, 5)
+        places = set()
+        for _ in range(10):
+            places.add(page.get_attribute(".arm line:first-child", "x2"))
+            page.wait_for_timeout(100)
+        assert 2 <= len(places) <= 5
+
+
+@pytest.mark.parametrize("width", [390, 768, 1000, 1440])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_nothing_is_wider_than_the_window(chromium, served, width, scheme):
+    size = {"width": width, "height": 800}
+    with visiting(chromium, served[0], viewport=size, color_scheme=scheme) as visit:
+        page = visit.page("#n=20&d=6")
+        page.evaluate(
+            "document.querySelectorAll('details').forEach(d => d.open = true)"
+        )
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_everything_can_be_reached_and_has_a_name(visit):
+    page = visit.page()
+    for control in page.locator("button, input, select, a[href]").all():
+        if control.is_visible():
+            name = control.evaluate(
+                "e => (e.getAttribute('aria-label') || e.textContent ||"
+                " [...(e.labels || [])].map(l => l.textContent).join('')).trim()"
+            )
+            assert name, control.evaluate("e => e.outerHTML")
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("Space")
+    wait_until(page, lambda: status(page) == "playing")
+
+
+def test_a_session_that_ended_can_be_begun_again(chromium, served):
+    with visiting(chromium, served[0]) as visit:
+        page = visit.page("#n=6")
+        kept = max(served[1]._sessions.values(), key=lambda session: session.last_used)
+        kept.trainer.close()
+        served[1]._sessions.pop(kept.id)
+        page.wait_for_selector("#begin-again:visible")
+        page.click("#begin-again")
+        wait_until(page, lambda: page.locator("#notice").is_hidden())
+        assert page.input_value("#setting-n") == "6"
