@@ -48,10 +48,10 @@ def theory_lines(controls: Controls) -> tuple[TheoryLine, ...]:
     else:
         cost = importance * constant_loss(activity, exponent=q)
         kept = float(np.sort(cost)[: controls.n - controls.d].sum())
-    meaning = (
-        f"{controls.d} features exactly, one for each dimension, and the rest at a "
-        "constant"
-    )
+    many = controls.d > 1
+    exact = f"{controls.d} features" if many else "one feature"
+    each = ", one for each dimension," if many else ""
+    meaning = f"{exact} exactly{each} and the rest at a constant"
     if controls.groups == "independent":
         meaning += ": the best without superposition"
     return (zero, TheoryLine("no superposition", kept, meaning))

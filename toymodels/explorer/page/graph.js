@@ -10,6 +10,8 @@ const WIDTH = 640;
 const SPACE = 106;
 const LEAST_HEIGHT = 430;
 const EDGE = 0.3;
+const MOST_EDGES = 600;
+const MOST_ORDERED = 12;
 
 /** Radius of a ring that has room for so many features. */
 function ringRadius(members) {
@@ -17,12 +19,14 @@ function ringRadius(members) {
 }
 
 function cosineOf(frame, i, j) {
-  const dot = frame.W.reduce((sum, row) => sum + row[i] * row[j], 0);
+  let dot = 0;
+  for (const row of frame.W) dot += row[i] * row[j];
   return dot / (frame.norms[i] * frame.norms[j] || 1);
 }
 
 /** Members in an order in which neighbours are near: a pentagon, not a pentagram. */
 function aroundRing(frame, members) {
+  if (members.length > MOST_ORDERED) return members;
   const left = new Set(members.slice(1));
   const order = [members[0]];
   while (left.size) {
@@ -45,9 +49,11 @@ function arranged(frame) {
     const side = Math.max(SPACE, 2 * radius + 58);
     if (x + side > WIDTH && x > 0) [x, y, high] = [0, y + high, 0];
     const [cx, cy] = [x + side / 2, y + radius + 24];
+    // In a large ring dots are as small as their distance asks for.
+    const dot = ring.members.length === 1 ? 12 : Math.min(12, (Math.PI * radius) / ring.members.length - 0.5);
     aroundRing(frame, ring.members).forEach((i, k) => {
       const angle = -Math.PI / 2 + (2 * Math.PI * k) / ring.members.length;
-      places.set(i, [cx + radius * Math.cos(angle), cy + radius * Math.sin(angle)]);
+      places.set(i, [cx + radius * Math.cos(angle), cy + radius * Math.sin(angle), dot]);
     });
     titles.push({ x: cx, y: cy + radius + 32, text: ring.name === "unmatched" ? "no named shape" : ring.name });
     x += side;
@@ -58,7 +64,7 @@ function arranged(frame) {
   const inRow = 16;
   if (waiting.length) {
     titles.push({ x: 12, y: y + 18, text: `not stored: ${waiting.length}`, start: true });
-    waiting.forEach((i, k) => places.set(i, [24 + (k % inRow) * ((WIDTH - 48) / (inRow - 1)), y + 46 + Math.floor(k / inRow) * 40]));
+    waiting.forEach((i, k) => places.set(i, [24 + (k % inRow) * ((WIDTH - 48) / (inRow - 1)), y + 46 + Math.floor(k / inRow) * 40, 10]));
     y += 46 + Math.ceil(waiting.length / inRow) * 40;
   }
   const spare = Math.max(LEAST_HEIGHT - y, 0) / 2;
@@ -74,7 +80,8 @@ export class GraphView {
     this.dots = add(this.svg, "g", { class: "dot" });
     this.names = add(this.svg, "g", { class: "name inside" });
     this.titles = add(this.svg, "g", { class: "name ring" });
-    this.help = "Too many dimensions to look into. Two features are joined where their columns overlap: blue lines push apart (negative), red ones pull together. Each group is a shape in dimensions of its own.";
+    this.help = "Too many dimensions to look into. Two features are joined where their columns overlap: blue lines push apart (negative), red ones pull together. Each group is a shape in dimensions of its own." +
+      ` Of more than ${MOST_EDGES} lines the strongest are drawn.`;
   }
 
   draw(frame) {
@@ -82,23 +89,24 @@ export class GraphView {
     const { places, titles, height } = arranged(frame);
     set(this.svg, { viewBox: `0 0 ${WIDTH} ${height}` });
     const joined = this.joined(frame);
+    const thin = joined.length > MOST_EDGES / 4;
     const edges = pool(this.edges, "line", joined.length);
     joined.forEach(([i, j, cosine], k) => {
       const strength = Math.sign(cosine) * (0.45 + 0.4 * Math.abs(cosine));
       const colour = diverging(isDark() ? strength * 0.75 : strength);
       const [[x1, y1], [x2, y2]] = [places.get(i), places.get(j)];
-      set(edges[k], { x1, y1, x2, y2, stroke: `rgb(${colour.join(" ")})`, "stroke-width": 1 + 4 * Math.abs(cosine) });
+      set(edges[k], { x1, y1, x2, y2, stroke: `rgb(${colour.join(" ")})`, "stroke-width": thin ? 0.7 : 1 + 4 * Math.abs(cosine), opacity: thin ? 0.5 : 1 });
     });
     const dots = pool(this.dots, "circle", n);
     const names = pool(this.names, "text", n);
     for (let i = 0; i < n; i++) {
-      const [x, y] = places.get(i);
+      const [x, y, r] = places.get(i);
       const stored = frame.represented[i];
-      set(dots[i], { cx: x, cy: y, r: stored ? 12 : 10, fill: featureColour(i, n), opacity: stored ? 1 : 0.4 });
+      set(dots[i], { cx: x, cy: y, r, fill: featureColour(i, n), opacity: stored ? 1 : 0.4 });
       // Outside of the dot there is no room, inside either colour can be read.
       const share = n > 1 ? i / (n - 1) : 0;
       set(names[i], { x, y: y + 4, class: stored && (isDark() || share > 0.62) ? "on-light" : stored ? "on-dark" : "plain" });
-      names[i].textContent = i + 1;
+      names[i].textContent = r > 9 ? i + 1 : "";
     }
     const labels = pool(this.titles, "text", titles.length);
     titles.forEach((title, k) => {
@@ -115,6 +123,7 @@ export class GraphView {
         if (Math.abs(cosine) > EDGE) found.push([i, j, cosine]);
       }));
     }
-    return found;
+    if (found.length <= MOST_EDGES) return found;
+    return found.sort((a, b) => Math.abs(b[2]) - Math.abs(a[2])).slice(0, MOST_EDGES);
   }
 }

@@ -13,6 +13,7 @@ export class HeatMap {
     this.cell = null;
     canvas.addEventListener("pointermove", (event) => this.point(event));
     canvas.addEventListener("pointerleave", () => this.choose(null));
+    canvas.addEventListener("blur", () => this.choose(null));
     canvas.addEventListener("keydown", (event) => this.key(event));
     this.drawScale();
   }

@@ -251,6 +251,10 @@ async function copyLink() {
 }
 
 async function showScript() {
+  if (drawn.frame.step === 0) {
+    say("There is nothing to make again yet: at least one step of training comes first.");
+    return;
+  }
   const text = await attempt(() => run.script(drawn.frame.step));
   if (text === null) return;
   byId("script").textContent = text;

@@ -19,7 +19,7 @@ function columns(box, n) {
 
 /** Numbers of features below a chart, as many as there is room for. */
 function nameColumns(group, box, n, at) {
-  const every = Math.max(1, Math.ceil((n * 18) / (box.width - box.left - box.right)));
+  const every = Math.max(1, Math.ceil((n * (n < 100 ? 24 : 32)) / (box.width - box.left - box.right)));
   const shown = Array.from({ length: n }, (_, i) => i).filter((i) => i % every === 0);
   [...pool(group, "text", shown.length, { class: "tick middle" })].forEach((node, k) => {
     set(node, { x: at(shown[k]), y: box.height - 8 });
