@@ -2,9 +2,15 @@
 
 import dataclasses
 import json
+import os
+import re
 import runpy
+import signal
+import subprocess
+import sys
 import threading
 import time
+from pathlib import Path
 
 import httpx
 import matplotlib
@@ -27,6 +33,7 @@ from toymodels.explorer.theory_lines import theory_lines
 from toymodels.explorer.trainer import Frame
 from toymodels.geometry import pentagon
 
+ROOT = Path(__file__).parents[1]
 QUICK = {"batch": 16, "sparsity": 0.9}
 
 
@@ -207,6 +214,7 @@ def test_a_slow_browser_gets_the_newest_frame_and_holds_nothing_up(served):
     session = begun(client, {**QUICK, "n": 100, "d": 20})
     trainer = kept.find(session.rpartition("/")[2]).trainer
     trainer.slow_down(None)
+    stepped(client, session, 2)  # compiles
     with client.stream("GET", f"{session}/events") as answer:
         client.post(f"{session}/play", json={})
         lines = answer.iter_lines()
@@ -241,6 +249,12 @@ def test_streams_end_with_the_server():
 
 def test_a_stream_of_no_session_is_not_tried_again(client):
     assert client.get("/api/sessions/none/events").status_code == 204
+
+
+def test_a_look_at_the_head_of_a_stream_begins_none(client):
+    session = begun(client)
+    assert client.head(f"{session}/events").status_code == 200
+    assert client.head("/api/sessions/none/events").status_code == 404
 
 
 # --- sessions ------------------------------------------------------------------------
@@ -612,9 +626,32 @@ def test_shapes_are_not_named_too_often(kept, monkeypatch):
 # --- the command ---------------------------------------------------------------------
 
 
+def test_ctrl_c_stops_it_cleanly_while_a_page_watches(tmp_path):
+    code = "import sys; from toymodels.cli import main; sys.exit(main())"
+    command = [sys.executable, "-c", code, "explore", "--port", "0", "--no-browser"]
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    address = re.search(r"http\S+", process.stdout.readline())[0].rstrip("/")
+    with httpx.Client(base_url=address, timeout=60) as client:
+        session = begun(client)
+        client.post(f"{session}/play", json={})
+        with client.stream("GET", f"{session}/events") as answer:
+            assert events(answer.iter_lines(), 1)
+            process.send_signal(signal.SIGINT)
+            out, error = process.communicate(timeout=30)
+    assert process.returncode == 0 and "has stopped" in out
+    assert error == ""
+
+
 def test_a_missing_extra_is_named_in_one_line(monkeypatch, capsys):
-    monkeypatch.setitem(__import__("sys").modules, "uvicorn", None)
-    monkeypatch.delitem(__import__("sys").modules, "toymodels.explorer.serve")
+    monkeypatch.setitem(sys.modules, "uvicorn", None)
+    monkeypatch.delitem(sys.modules, "toymodels.explorer.serve")
     assert main(["explore", "--no-browser"]) == 2
     error = capsys.readouterr().err
     assert "toymodels[explore]" in error and error.count("\n") == 1

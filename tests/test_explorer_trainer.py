@@ -135,6 +135,54 @@ def test_divergence_is_said_and_a_change_recovers(live):
     assert one.status == "paused"
 
 
+def test_a_pause_is_seen_between_two_chunks(live):
+    one = live()
+    stepped(one, 2)
+    one.slow_down(10)
+    one.play()
+    until(lambda: one.newest.step > 2)
+    one.pause()  # while it waits for its next turn
+    until(lambda: one.status == "paused", seconds=5)
+
+
+def test_a_pace_is_kept_and_said(live):
+    one = live()
+    stepped(one, 2)
+    one.slow_down(50)
+    one.play()
+    until(lambda: one.newest.step > 4)
+    began, first = time.monotonic(), one.newest.step
+    time.sleep(0.5)
+    done, seconds = one.newest.step - first, time.monotonic() - began
+    assert 0 < done <= 50 * seconds + 2
+    assert one.steps_per_second <= 51
+
+
+def test_segments_say_which_settings_held_until_when(live):
+    one = live()
+    assert one.segments(0) == [trainer.Segment(0, QUICK)]
+    stepped(one, 4)
+    other = dataclasses.replace(QUICK, sparsity=0.5)
+    one.change(other)
+    stepped(one, 3)
+    one.change(dataclasses.replace(QUICK, sparsity=0.1))  # never trained with
+    one.change(QUICK)
+    stepped(one, 2)
+    whole = [(4, QUICK), (7, other), (9, QUICK)]
+    assert [(s.until, s.controls) for s in one.segments(9)] == whole
+    assert [(s.until, s.controls) for s in one.segments(6)] == [(4, QUICK), (6, other)]
+    assert [(s.until, s.controls) for s in one.segments(4)] == [(4, QUICK)]
+
+
+def test_more_changes_than_are_kept_are_no_segments(live, monkeypatch):
+    monkeypatch.setattr(trainer, "MOST_CHANGES", 2)
+    one = live()
+    for sparsity in (0.5, 0.6, 0.7):
+        one.change(dataclasses.replace(QUICK, sparsity=sparsity))
+        stepped(one, 1)
+    assert one.segments(3) is None
+
+
 def test_closing_ends_the_thread(live):
     one = live()
     one.play()
