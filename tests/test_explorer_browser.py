@@ -274,7 +274,9 @@ def test_many_dimensions_are_a_graph_of_shapes(visit):
 def test_numbers_can_be_read(visit):
     page = visit.page()
     page.click("#numbers-title")
-    assert page.locator("#table tbody tr").count() == 5
+    wait_until(page, lambda: page.locator("#table tbody tr").count() == 5)
+    page.click("#step-many")
+    wait_until(page, lambda: "Step 100," in page.text_content("#table caption"))
     page.focus("#heat")
     for key in ("ArrowRight", "ArrowRight", "ArrowDown"):
         page.keyboard.press(key)

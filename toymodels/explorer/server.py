@@ -1,6 +1,6 @@
 """The explorer's server: a page, commands by POST, frames by server-sent events.
 
-This module and `serve` are the ones that need the extra `explore`.
+This module, `takeaway` and `serve` are those that need the extra `explore`.
 
 A stream sends the newest frame whenever there is a newer one, thirty times a second at
 most. What a slow browser has not taken is never queued: while it reads, the stream
@@ -14,7 +14,6 @@ from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import ClientDisconnect, Request
@@ -22,10 +21,8 @@ from starlette.responses import FileResponse, JSONResponse, Response, StreamingR
 from starlette.routing import Route
 
 from toymodels.config import SettingsError, check_count
-from toymodels.explorer.controls import ENDLESS, Controls
+from toymodels.explorer.controls import Controls
 from toymodels.explorer.fields import page_settings
-from toymodels.explorer.saved_page import saved_page
-from toymodels.explorer.script import run_script
 from toymodels.explorer.security import Guard
 from toymodels.explorer.sessions import (
     MOST_VIEWERS,
@@ -34,7 +31,7 @@ from toymodels.explorer.sessions import (
     Sessions,
     checked_pace,
 )
-from toymodels.training.weights import weights_bytes
+from toymodels.explorer.takeaway import page_file, script_file, weights_file
 
 FRAMES_PER_SECOND = 30
 # Through proxies that close what is silent, and so that a vanished browser is noticed.
@@ -89,9 +86,9 @@ def explorer_app(
     }
     looks = {
         "history": _history,
-        "script": _script,
-        "weights": _weights,
-        "page": _page,
+        "script": script_file,
+        "weights": weights_file,
+        "page": page_file,
     }
     routes = [
         Route("/", _index),
@@ -275,44 +272,6 @@ def _state(session: Session, request: Request) -> Response:
 
 def _history(session: Session, request: Request) -> Response:
     return _json(session.history())
-
-
-# --- to take away --------------------------------------------------------------------
-
-
-def _asked_step(session: Session, request: Request) -> int:
-    """The step in the address, or the newest one."""
-    asked = request.query_params.get("step")
-    if asked is None:
-        return session.trainer.newest.step
-    digits = asked.isascii() and asked.isdigit() and len(asked) < 12
-    return check_count("step", int(asked) if digits else asked, minimum=0)
-
-
-def _attached(content: bytes | str, name: str, kind: str) -> Response:
-    headers = {"content-disposition": f'attachment; filename="{name}"'}
-    return Response(content, media_type=kind, headers=headers)
-
-
-def _script(session: Session, request: Request) -> Response:
-    step = session.trainer.at(_asked_step(session, request)).step
-    name = f"toymodels-run-{step}.py"
-    return _attached(run_script(session.trainer, step), name, "text/x-python")
-
-
-def _weights(session: Session, request: Request) -> Response:
-    frame = session.trainer.at(_asked_step(session, request))
-    spec = frame.controls.spec(steps=min(max(frame.step, 1), ENDLESS))
-    content = weights_bytes(
-        spec, {"W": frame.W[None], "b": frame.b[None]}, np.arange(1)
-    )
-    name = f"toymodels-weights-{frame.step}.safetensors"
-    return _attached(content, name, "application/octet-stream")
-
-
-def _page(session: Session, request: Request) -> Response:
-    name = f"toymodels-explorer-{session.trainer.newest.step}.html"
-    return _attached(saved_page(session.trainer), name, "text/html")
 
 
 # --- frames --------------------------------------------------------------------------

@@ -87,8 +87,17 @@ function draw() {
   showTransport(frame);
   form.show(newest.settings);
   keepHash();
-  if (byId("numbers-details").open && drawn.at - drawn.table > TABLE_MS) showTable(frame);
+  if (byId("numbers-details").open) tableSoon();
   drawn.frame = frame;
+}
+
+/** A table of a hundred rows is made twice a second at most, and never left behind. */
+function tableSoon() {
+  if (drawn.waiting) return;
+  drawn.waiting = setTimeout(() => {
+    drawn.waiting = null;
+    showTable(drawn.frame);
+  }, Math.max(TABLE_MS - (performance.now() - drawn.table), 0));
 }
 
 function showTable(frame) {
