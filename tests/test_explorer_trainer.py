@@ -142,7 +142,7 @@ def test_a_pause_is_seen_between_two_chunks(live):
     one.play()
     until(lambda: one.newest.step > 2)
     one.pause()  # while it waits for its next turn
-    until(lambda: one.status == "paused", seconds=5)
+    until(lambda: one.status == "paused")
 
 
 def test_a_pace_is_kept_and_said(live):
@@ -152,9 +152,9 @@ def test_a_pace_is_kept_and_said(live):
     one.play()
     until(lambda: one.newest.step > 4)
     began, first = time.monotonic(), one.newest.step
-    time.sleep(0.5)
+    until(lambda: one.newest.step > first + 20)
     done, seconds = one.newest.step - first, time.monotonic() - began
-    assert 0 < done <= 50 * seconds + 2
+    assert done <= 50 * seconds + 2
     assert one.steps_per_second <= 51
 
 
