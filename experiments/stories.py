@@ -72,7 +72,7 @@ STORIES = (
         needs=("PLT-5.story_2",),
         conclusions={
             "supported": "holds: pushes shrink with depth",
-            "not supported": "not as stated: too little, or from any activation",
+            "not supported": "not as stated: real ones shrink too little",
             "inconclusive": "undecided",
         },
         also={

@@ -166,7 +166,7 @@ def _limits(row: Evidence, axes: Axes) -> tuple[float, float]:
 def _badge(axes: Axes, row: Evidence) -> None:
     axes.set_axis_off()
     symbol, color, ground = VERDICT_LOOKS[row.verdict]
-    axes.text(
+    badge = axes.text(
         0.0,
         0.9,
         f"{symbol} {row.conclusion}",
@@ -182,7 +182,16 @@ def _badge(axes: Axes, row: Evidence) -> None:
     number = f"{value.value:.3g}"
     if value.interval is not None:
         number += f" [{low:.3g}, {high:.3g}]"
-    axes.text(0.0, 0.12, number, va="bottom", color=GREY, fontsize=8.5)
+    axes.annotate(
+        number,
+        (0, 0),
+        xycoords=badge,
+        xytext=(0, -11),
+        textcoords="offset points",
+        va="top",
+        color=GREY,
+        fontsize=8.5,
+    )
 
 
 def _handles() -> list:
