@@ -123,7 +123,7 @@ class Construct:
         path = self.out / WEIGHTS
         if path.exists():
             if load_weights(path).spec == spec:
-                Console(stderr=True).print(f"{path} is there already.")
+                Console(stderr=True, soft_wrap=True).print(f"{path} is there already.")
                 return 0
             raise SettingsError(
                 "out", str(self.out), "a folder without another run", "another --out"
@@ -132,7 +132,7 @@ class Construct:
         start = time.perf_counter()
         run = built(spec)
         save_run(self.out, run, time.perf_counter() - start)
-        console = Console(stderr=True)
+        console = Console(stderr=True, soft_wrap=True)
         of = "model" if run.runs == 1 else "models"
         console.print(f"{run.runs} {of}: {type(spec.model).__name__}\n{path}")
         if isinstance(spec.model, UniversalAnd) and (share := unread(run)):

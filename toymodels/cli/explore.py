@@ -1,5 +1,6 @@
 """`toymodels explore`: the explorer in the browser."""
 
+import contextlib
 import dataclasses
 import secrets
 import webbrowser
@@ -59,12 +60,10 @@ class Explore:
         server = ExplorerServer(
             Sessions(self.max_sessions), host=self.host, token=token
         )
-        try:
+        # Ctrl-C is raised once more when all is closed, or not: as the loop finds it.
+        with contextlib.suppress(KeyboardInterrupt), contextlib.closing(taken):
             server.run(sockets=[taken])
-        except KeyboardInterrupt:  # raised once more when all is closed
-            print("The explorer has stopped.")
-        finally:
-            taken.close()
+        print("The explorer has stopped.")
         return 0
 
     def _address(self, port: int, token: str | None) -> str:
