@@ -27,12 +27,23 @@ class Story:
     text: str
     claim: str
     """Id in the ledger."""
-    conclusions: dict[str, str]
-    """What each verdict on the claim says about the story."""
+    supported: str
+    """What the story's claim says of it when supported."""
+    not_supported: str
+    """And when not supported."""
     needs: tuple[str, ...] = ()
     """Ids of claims that must be supported, too; the worst verdict counts."""
     also: dict[str, str] = field(default_factory=dict)
     """Ids of other claims that bear on it, and what their models or answers are."""
+
+    @property
+    def conclusions(self) -> dict[str, str]:
+        """What each verdict says about the story."""
+        return {
+            SUPPORTED: self.supported,
+            NOT_SUPPORTED: self.not_supported,
+            INCONCLUSIVE: "undecided",
+        }
 
 
 STORIES = (
@@ -41,11 +52,8 @@ STORIES = (
         text="The outputs move from the first push on; only which one is largest does "
         "not change. Judged with a softmax head.",
         claim="PLT-3.root",
-        conclusions={
-            "supported": "holds: only the margin absorbs pushes",
-            "not supported": "rejected: the outputs are flat at first",
-            "inconclusive": "undecided",
-        },
+        supported="holds: only the margin absorbs pushes",
+        not_supported="rejected: the outputs are flat at first",
         also={"PLT-3.distance": "linear in L2 at the last layer"},
     ),
     Story(
@@ -54,11 +62,8 @@ STORIES = (
         "difference. Judged with a final normalisation.",
         claim="PLT-4.story_1",
         needs=("PLT-4.last",),
-        conclusions={
-            "supported": "rejected: the layers make the difference",
-            "not supported": "not rejected: a gap is there at the end",
-            "inconclusive": "undecided",
-        },
+        supported="rejected: the layers make the difference",
+        not_supported="not rejected: a gap is there at the end",
         also={
             "PLT-4.squared": "the layers make one, squared error",
             "PLT-4.logistic": "logistic",
@@ -70,11 +75,8 @@ STORIES = (
         "another, more than from a Gaussian one. With squared error.",
         claim="PLT-5.gaussian",
         needs=("PLT-5.story_2",),
-        conclusions={
-            "supported": "holds: pushes shrink with depth",
-            "not supported": "not as stated: real ones shrink too little",
-            "inconclusive": "undecided",
-        },
+        supported="holds: pushes shrink with depth",
+        not_supported="not as stated: real ones shrink too little",
         also={
             "PLT-5.story_2": "shrinks over two layers",
             "PLT-5.story_2_logistic": "logistic",
@@ -85,11 +87,8 @@ STORIES = (
         text="Readoffs below a threshold count as zero: the higher the threshold, the "
         "wider the plateau.",
         claim="PLT-6.threshold",
-        conclusions={
-            "supported": "holds: plateaus follow the threshold",
-            "not supported": "rejected: plateaus do not follow it",
-            "inconclusive": "undecided",
-        },
+        supported="holds: plateaus follow the threshold",
+        not_supported="rejected: plateaus do not follow it",
         also={"PLT-6.squared_none": "none without threshold"},
     ),
     Story(
@@ -97,11 +96,8 @@ STORIES = (
         text="Is it needed? Models with n ≤ d features have room for each of them; if "
         "they have plateaus too, a plateau shows no superposition.",
         claim="PLT-7.superposition",
-        conclusions={
-            "supported": "not needed: plateaus without it too",
-            "not supported": "no plateau without it",
-            "inconclusive": "undecided",
-        },
+        supported="not needed: plateaus without it too",
+        not_supported="no plateau without it",
         also={
             "PLT-7.distance": "L2, logistic",
             "PLT-7.more": "more of one with n > d",

@@ -14,6 +14,7 @@ import numpy as np
 from rich.console import Console
 
 import toymodels as tm
+from toymodels.cli.flags import refuse_given
 from toymodels.cli.train import WEIGHTS, save_run
 from toymodels.config import (
     SettingsError,
@@ -179,20 +180,11 @@ class Construct:
     def _given(self) -> dict[str, Any]:
         """The kind's own settings, from flags or as it takes them without."""
         own = DEFAULTS[self.kind]
-        for name in sorted(set().union(*DEFAULTS.values()) - set(own)):
-            if getattr(self, name) is not None:
-                raise SettingsError(
-                    name,
-                    getattr(self, name),
-                    f"no --{name}, which means nothing to {self.kind}",
-                )
-        if self.threshold is not None and self.activation != "jumprelu":
-            raise SettingsError(
-                "threshold",
-                self.threshold,
-                "no --threshold, which means nothing to this activation",
-                "--activation jumprelu",
-            )
+        others = set().union(*DEFAULTS.values()) - set(own)
+        refuse_given(self, sorted(others), self.kind)
+        if self.activation != "jumprelu":
+            hint = "--activation jumprelu"
+            refuse_given(self, ["threshold"], "this activation", hint)
         flags = {name: getattr(self, name) for name in own}
         return {n: own[n] if flag is None else flag for n, flag in flags.items()}
 

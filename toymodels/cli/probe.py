@@ -14,6 +14,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from toymodels.cli.flags import refuse_given
 from toymodels.cli.geometry import best_seeds, final_losses
 from toymodels.cli.probe_world import ProbeFlags, ProbeWorld, cell, world_of
 from toymodels.cli.train import MANIFEST, WEIGHTS
@@ -130,13 +131,7 @@ class ProbeCommand:
 
     def flags(self) -> ProbeFlags:
         """What all kinds share, checked."""
-        for name in UNUSED.get(self.perturbation, ()):
-            if getattr(self, name) not in (None, ()):
-                raise SettingsError(
-                    name,
-                    getattr(self, name),
-                    f"no --{name}, which means nothing to {self.perturbation}",
-                )
+        refuse_given(self, UNUSED.get(self.perturbation, ()), self.perturbation)
         for name in self.directions:
             check_choice("directions", name, DIRECTIONS)
         check_count("bases", self.bases)

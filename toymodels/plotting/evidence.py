@@ -7,11 +7,13 @@ once on which side the interval lies, and where the controls are.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
+from matplotlib.text import Text
 
 from toymodels.plotting.canvas import new_figure
 from toymodels.plotting.captions import set_caption, set_legend, set_title
@@ -96,17 +98,23 @@ def _words(axes: Axes, row: Evidence) -> None:
     axes.text(0, 1.0, row.heading, va="top", weight="bold", fontsize=10)
     text = axes.text(0, 0.74, row.text, va="top", fontsize=8.5, linespacing=1.25)
     if row.also:
-        axes.annotate(
-            row.also,
-            (0, 0),
-            xycoords=text,
-            xytext=(0, -5),
-            textcoords="offset points",
-            va="top",
-            color=GREY,
-            fontsize=8,
-            linespacing=1.2,
-        )
+        _below(axes, text, row.also, gap=5, fontsize=8, linespacing=1.2)
+
+
+def _below(
+    axes: Axes, text: Text, note: str, *, gap: float | int, **looks: Any
+) -> None:
+    """A grey note so many points below another text, however long that is."""
+    axes.annotate(
+        note,
+        (0, 0),
+        xycoords=text,
+        xytext=(0, -gap),
+        textcoords="offset points",
+        va="top",
+        color=GREY,
+        **looks,
+    )
 
 
 def _measurement(axes: Axes, row: Evidence) -> None:
@@ -182,16 +190,7 @@ def _badge(axes: Axes, row: Evidence) -> None:
     number = f"{value.value:.3g}"
     if value.interval is not None:
         number += f" [{low:.3g}, {high:.3g}]"
-    axes.annotate(
-        number,
-        (0, 0),
-        xycoords=badge,
-        xytext=(0, -11),
-        textcoords="offset points",
-        va="top",
-        color=GREY,
-        fontsize=8.5,
-    )
+    _below(axes, badge, number, gap=11, fontsize=8.5)
 
 
 def _handles() -> list:
