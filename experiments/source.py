@@ -15,8 +15,8 @@ import toymodels
 
 _LIBRARY = Path(toymodels.__file__).parent
 _FACES = (
-    "plotting", "explorer", "cli", "report", "ledger", "claims", "disk", "store",
-    "compilation", "interrupt",
+    "plotting", "explorer", "lessons", "cli", "report", "ledger", "claims", "disk",
+    "store", "compilation", "interrupt",
 )  # fmt: skip
 
 

@@ -34,6 +34,7 @@ FLOORS = {
     "plotting": 3,
     "cli": 5,
     "explorer": 5,
+    "lessons": 5,
     "report": 5,
     "report_style": 5,
 }

@@ -7,6 +7,7 @@ import { HeatMap } from "./heat.js";
 import { LiveRun, Refused, asked } from "./live.js";
 import { LossChart, LossHistory } from "./loss.js";
 import { LineView, PlaneView } from "./plane.js";
+import { beginRooms } from "./rooms.js";
 import { SavedRun } from "./saved.js";
 import { SphereView } from "./sphere.js";
 import { shapeDetail, shapeTitle, story } from "./story.js";
@@ -31,6 +32,7 @@ const charts = {
 };
 const drawn = { frame: null, at: 0, table: 0, spoken: 0 };
 let page, run, form, view, newest, past, writtenHash;
+let rooms = [];
 
 // --- frames ---------------------------------------------------------------------------
 
@@ -89,6 +91,7 @@ function draw() {
   keepHash();
   if (byId("numbers-details").open) tableSoon();
   drawn.frame = frame;
+  for (const room of rooms) room.show(frame);
 }
 
 /** A table of a hundred rows is made twice a second at most, and never left behind. */
@@ -181,6 +184,13 @@ async function changeSettings(values) {
   if (done?.restarted) past = null;
 }
 
+/** Take other settings, as if somebody had typed them into the form. */
+async function change(values) {
+  form.replace(values);
+  toNow();
+  await changeSettings(values);
+}
+
 function keepHash() {
   if (run.saved) return;
   const hash = hashOf(newest.settings, page);
@@ -233,9 +243,7 @@ function listen() {
   onScheme(schedule);
   window.addEventListener("hashchange", () => {
     if (run.saved || location.hash === writtenHash) return;
-    const values = settingsOf(location.hash, page);
-    form.replace(values);
-    changeSettings(values);
+    change(settingsOf(location.hash, page));
   });
   document.addEventListener("keydown", (event) => {
     const busy = event.target.closest?.("input, select, button, a, summary, textarea, [tabindex]");
@@ -278,9 +286,7 @@ function showExamples() {
     button.setAttribute("aria-describedby", "example-text");
     button.addEventListener("click", async () => {
       byId("example-text").textContent = example.text;
-      form.replace(example.controls);
-      toNow();
-      await changeSettings(example.controls);
+      await change(example.controls);
       await attempt(() => run.command("restart"));
       await attempt(() => run.command("play"));
     });
@@ -314,6 +320,7 @@ async function beginLive() {
   form = new SettingsForm(byId("controls"), page, changeSettings);
   showExamples();
   listen();
+  rooms = beginRooms({ run, page, attempt, change, frame: () => drawn.frame });
   const settings = settingsOf(location.hash, page);
   form.replace(settings);
   await connect(settings);

@@ -1,0 +1,15 @@
+// What can be asked of the run beside watching it: a section of the page each.
+
+const ROOMS = [];
+
+/**
+ * Begin every room.
+ *
+ * A room is a function of the page that returns { show }: `show(frame)` is called with
+ * each frame that is drawn. The page offers { run, page, attempt, change, frame }: the
+ * live run, names and ranges, `attempt(work)` that shows what went wrong, `change(values)`
+ * of settings, and `frame()`, the one that is shown.
+ */
+export function beginRooms(offered) {
+  return ROOMS.map((begin) => begin(offered));
+}
