@@ -13,6 +13,7 @@ References:
 """
 
 import dataclasses
+from typing import NamedTuple
 
 import jax
 import jax.core
@@ -21,7 +22,7 @@ from jaxtyping import Array, Bool, Float, PRNGKeyArray
 
 from toymodels.config import SettingsError, check_count
 from toymodels.features import FeatureDistribution
-from toymodels.probes.subject import Subject
+from toymodels.probes.subject import KnownFeatures, Subject
 from toymodels.pytree import register_pytree
 
 # Samples drawn for each base that is wanted, so that empty ones can be left out.
@@ -32,22 +33,68 @@ SAME = 1e-5
 
 @dataclasses.dataclass(frozen=True)
 class Bases:
-    """Starting points in a layer, and what is known about the activations there."""
+    """Starting points in a layer, and what is known about the activations there.
 
-    subject: Subject
-    x: Float[Array, "n bases"]
+    Of one model, or with further axes in front for what is mapped over an ensemble.
+    """
+
+    subject: Subject | KnownFeatures
+    """The layer; its feature directions are enough for what only draws directions."""
+    x: Float[Array, "*runs n bases"]
     """The samples, one a column."""
-    active: Bool[Array, "n bases"]
+    active: Bool[Array, "*runs n bases"]
     """Which features are switched on in them."""
-    h: Float[Array, "d_layer bases"]
+    h: Float[Array, "*runs d_layer bases"]
     """Where perturbations start: real activations (A) or Gaussian ones (B)."""
-    real: Float[Array, "d_layer real"]
+    real: Float[Array, "*runs d_layer real"]
     """Other real activations."""
-    real_x: Float[Array, "n real"]
+    real_x: Float[Array, "*runs n real"]
     """The samples that they come from."""
 
 
 register_pytree(Bases, ("subject", "x", "active", "h", "real", "real_x"))
+
+
+class Samples(NamedTuple):
+    """What starting points and other real activations are the activations of."""
+
+    x: Float[Array, "*runs n bases"]
+    """Samples with an active feature."""
+    active: Bool[Array, "*runs n bases"]
+    """Which features are switched on in them."""
+    real_x: Float[Array, "*runs n real"]
+    """Others, as they come."""
+
+
+def draw_samples(
+    features: FeatureDistribution,
+    key: PRNGKeyArray,
+    *,
+    bases: int,
+    real: int,
+    most: int | None = None,
+) -> Samples:
+    """The samples of `draw_bases`, which no model has seen yet; consumes the key.
+
+    Args:
+        features: distribution of one model's samples.
+        key: of all draws.
+        bases: how many with an active feature.
+        real: how many others.
+        most: features that may be active in one of the former.
+    """
+    check_count("bases", bases)
+    check_count("real", real, minimum=2)
+    first, second = jax.random.split(key)
+    drawn = features.sample_labelled(first, SPARE * bases)
+    count = drawn.active.sum(axis=0)
+    unwanted = (count == 0) | (count > (len(drawn.x) if most is None else most))
+    chosen = jnp.argsort(unwanted, stable=True)[:bases]
+    return Samples(
+        x=drawn.x[:, chosen],
+        active=drawn.active[:, chosen],
+        real_x=features.sample_labelled(second, real).x,
+    )
 
 
 def draw_bases(
@@ -73,22 +120,14 @@ def draw_bases(
         real: how many other activations, 2 or more.
         most: features that may be active in a base; at least one is.
     """
-    check_count("bases", bases)
-    check_count("real", real, minimum=2)
-    first, second = jax.random.split(key)
-    drawn = features.sample_labelled(first, SPARE * bases)
-    count = drawn.active.sum(axis=0)
-    unwanted = (count == 0) | (count > (subject.model.n if most is None else most))
-    chosen = jnp.argsort(unwanted, stable=True)[:bases]
-    x = drawn.x[:, chosen]
-    real_x = features.sample_labelled(second, real).x
+    drawn = draw_samples(features, key, bases=bases, real=real, most=most)
     return Bases(
         subject=subject,
-        x=x,
-        active=drawn.active[:, chosen],
-        h=subject.activation(x),
-        real=subject.activation(real_x),
-        real_x=real_x,
+        x=drawn.x,
+        active=drawn.active,
+        h=subject.activation(drawn.x),
+        real=subject.activation(drawn.real_x),
+        real_x=drawn.real_x,
     )
 
 

@@ -1,4 +1,4 @@
-"""One compiled call: an ensemble × families × bases × directions × radii.
+"""Perturbation of an ensemble: runs × families × bases × directions × radii.
 
 Axis letters: `runs` models, `families` kinds of directions, `bases`, `directions` of
 each family and base, `radii`.
@@ -6,7 +6,7 @@ each family and base, `radii`.
 
 import dataclasses
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -23,14 +23,16 @@ from toymodels.config import (
 from toymodels.features import FeatureDistribution
 from toymodels.models import ModelSettings, Params
 from toymodels.probes.bases import (
+    Bases,
+    Samples,
     check_spread,
-    draw_bases,
+    draw_samples,
     gaussian_bases,
-    unit_lengths,
+    mean_distance,
 )
 from toymodels.probes.directions import DirectionFamily, draw_directions
 from toymodels.probes.responses import Responses, response_curves
-from toymodels.probes.subject import Subject
+from toymodels.probes.subject import KnownFeatures, Subject, all_activations
 
 STARTS = ("real", "gaussian")
 
@@ -96,7 +98,9 @@ def perturb(
 ) -> Perturbed:
     """Perturb a layer of every model of an ensemble.
 
-    One program is compiled for a model and a layer; models are worked on one after the
+    Four programs do it, since compiling takes longer than running: samples depend on no
+    model, directions on no layer, activations of all layers are found together, and
+    only the responses are a program for each layer. Models are worked on one after the
     other. Runs with equal keys see the same samples and, where a direction does not
     depend on the model, the same directions; so do "real" and "gaussian" starts.
 
@@ -114,62 +118,127 @@ def perturb(
     """
     check_choice("layer", layer, model.layers)
     params = jax.tree.map(jnp.asarray, params)
-    # Starts and lengths share a program, which takes longer to compile than to run.
-    static = dataclasses.replace(how, start="real", reach=1.0)
-    responses, units, real = _perturb(
-        static,
-        model,
-        layer,
-        params,
-        features,
-        keys,
-        jnp.asarray(how.start == "gaussian"),
-        jnp.asarray(how.lengths(), jnp.float32),
+    samples, turns, points = _samples(how.bases, how.real, how.most, features, keys)
+    seen = _seen(model, params, samples)
+    check_spread(seen.real[layer])
+    bases = Bases(
+        subject=_known(how.families, model, params, layer),
+        x=samples.x,
+        active=samples.active,
+        h=seen.h[layer],
+        real=seen.real[layer],
+        real_x=samples.real_x,
     )
-    check_spread(real)
+    gaussian = jnp.asarray(how.start == "gaussian")
+    h, along = _directed(how.families, how.directions, bases, turns, points, gaussian)
+    subject = Subject(model, params, layer)
+    bases = dataclasses.replace(bases, subject=subject, h=h)
+    units = {name: seen.units[name] for name in (layer, *subject.later)}
+    radii = jnp.asarray(how.lengths(), jnp.float32)
+    responses = _responses(bases, along, units, radii)
     responses, units = jax.tree.map(np.asarray, (responses, units))
+    shape = (how.bases, len(how.families), how.directions, how.radii)
+    responses = jax.tree.map(
+        lambda array: np.swapaxes(array.reshape(-1, *shape), 1, 2), responses
+    )
     return Perturbed(responses, units)
 
 
+class _Seen(NamedTuple):
+    """Of every layer and run: starting points, other real activations, and d̄."""
+
+    h: dict[str, Float[Array, "runs d_layer bases"]]
+    real: dict[str, Float[Array, "runs d_layer real"]]
+    units: dict[str, Float[Array, " runs"]]
+
+
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
-def _perturb(
-    how: Perturbation,
-    model: ModelSettings,
-    layer: str,
-    params: Params,
+def _samples(
+    bases: int,
+    real: int,
+    most: int | None,
     features: FeatureDistribution,
     keys: Key[Array, " runs"],
-    gaussian: Bool[Array, ""],
-    radii: Float[Array, " radii"],
-) -> tuple[Responses, dict[str, Array], Array]:
-    shape = (how.bases, len(how.families), how.directions, how.radii)
+) -> tuple[Samples, Key[Array, " runs"], Key[Array, " runs"]]:
+    """Samples of every run, and keys of Gaussian starting points and of directions."""
 
-    def of_run(run: tuple[Any, ...]) -> tuple[Responses, dict[str, Array], Array]:
-        one, distribution, key = run
+    def of_run(run: tuple[Any, ...]) -> tuple[Samples, Array, Array]:
+        distribution, key = run
         draw, turn, point = jax.random.split(key, 3)
-        bases = draw_bases(
-            Subject(model, one, layer),
-            distribution,
-            draw,
-            bases=how.bases,
-            real=how.real,
-            most=how.most,
-        )
-        matched = gaussian_bases(bases, turn).h
-        bases = dataclasses.replace(bases, h=jnp.where(gaussian, matched, bases.h))
-        units = unit_lengths(bases)
-        # A key for each family, so that a further one changes nothing in the others.
-        drawn = [
-            draw_directions(
-                family, bases, jax.random.fold_in(point, place), how.directions
-            )
-            for place, family in enumerate(how.families)
-        ]
-        along = jnp.concatenate(drawn, axis=1)
-        found = response_curves(bases, along, radii, units=units)
-        ordered = jax.tree.map(
-            lambda array: jnp.swapaxes(array.reshape(shape), 0, 1), found
-        )
-        return ordered, units, bases.real
+        drawn = draw_samples(distribution, draw, bases=bases, real=real, most=most)
+        return drawn, turn, point
 
-    return jax.lax.map(of_run, (params, features, keys))
+    return jax.lax.map(of_run, (features, keys))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _seen(model: ModelSettings, params: Params, samples: Samples) -> _Seen:
+    def of_run(run: tuple[Params, Samples]) -> _Seen:
+        one, drawn = run
+        count = drawn.x.shape[1]
+        both = jnp.concatenate([drawn.x, drawn.real_x], axis=1)
+        found = all_activations(model, one, both)
+        real = {name: h[:, count:] for name, h in found.items()}
+        return _Seen(
+            h={name: h[:, :count] for name, h in found.items()},
+            real=real,
+            units={name: mean_distance(h) for name, h in real.items()},
+        )
+
+    return jax.lax.map(of_run, (params, samples))
+
+
+def _known(
+    families: tuple[DirectionFamily, ...],
+    model: ModelSettings,
+    params: Params,
+    layer: str,
+) -> Subject | KnownFeatures:
+    """What the directions need of the model: nothing, its features, or all of it."""
+    subject = Subject(model, params, layer)
+    if any(family.kind == "adversarial" for family in families):
+        return subject
+    if any(family.needs_truth for family in families):
+        return KnownFeatures(jax.vmap(Subject.features)(subject))
+    return KnownFeatures(None)
+
+
+@functools.partial(jax.jit, static_argnums=(0, 1))
+def _directed(
+    families: tuple[DirectionFamily, ...],
+    directions: int,
+    bases: Bases,
+    turns: Key[Array, " runs"],
+    points: Key[Array, " runs"],
+    gaussian: Bool[Array, ""],
+) -> tuple[
+    Float[Array, "runs d_layer bases"], Float[Array, "runs bases drawn d_layer"]
+]:
+    """Starting points of the wanted kind, and the directions of all families."""
+
+    def of_run(run: tuple[Bases, Array, Array]) -> tuple[Array, Array]:
+        one, turn, point = run
+        matched = gaussian_bases(one, turn).h
+        one = dataclasses.replace(one, h=jnp.where(gaussian, matched, one.h))
+        # A key for each family, so that a further one changes nothing in the others.
+        along = [
+            draw_directions(family, one, jax.random.fold_in(point, place), directions)
+            for place, family in enumerate(families)
+        ]
+        return one.h, jnp.concatenate(along, axis=1)
+
+    return jax.lax.map(of_run, (bases, turns, points))
+
+
+@jax.jit
+def _responses(
+    bases: Bases,
+    along: Float[Array, "runs bases drawn d_layer"],
+    units: dict[str, Float[Array, " runs"]],
+    radii: Float[Array, " radii"],
+) -> Responses:
+    def of_run(run: tuple[Any, ...]) -> Responses:
+        one, along, units = run
+        return response_curves(one, along, radii, units=units)
+
+    return jax.lax.map(of_run, (bases, along, units))

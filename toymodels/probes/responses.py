@@ -77,9 +77,14 @@ def response_curves(
         h, x, along = base
         steps = along.T[:, :, None] * lengths[None, None, :]
         moved = (h[:, None, None] + steps).reshape(len(h), columns)
-        clean = subject.forward(h[:, None], x[:, None])
-        given = jnp.repeat(x[:, None], columns, axis=1)
+        # The base goes along as a column: one pass is half as much to compile as two.
+        moved = jnp.concatenate([h[:, None], moved], axis=1)
+        given = jnp.repeat(x[:, None], columns + 1, axis=1)
         found = subject.forward(moved, given)
+        clean, found = (
+            {name: value[:, part] for name, value in found.items()}
+            for part in (slice(1), slice(1, None))
+        )
         return _compare(subject.model.head, clean, found, units)
 
     width = max(len(bases.h), subject.model.n, *map(len, _outputs(bases).values()))

@@ -41,9 +41,7 @@ class Subject:
 
     def activation(self, x: Float[Array, "n batch"]) -> Float[Array, "d_layer batch"]:
         """The real activation of this layer for samples in columns."""
-        first = self.model.layers[0]
-        h = x if first == "input" else self.model.encode(self.params, x)
-        return self.model.activations_from(self.params, first, h, x)[self.layer]
+        return all_activations(self.model, self.params, x)[self.layer]
 
     def forward(
         self, h: Float[Array, "d_layer batch"], x: Float[Array, "n batch"]
@@ -76,3 +74,28 @@ class Subject:
 
 
 register_pytree(Subject, ("params",), ("model", "layer"))
+
+
+@dataclasses.dataclass(frozen=True)
+class KnownFeatures:
+    """Feature directions without a model: what needs no more fits every layer."""
+
+    columns: Float[Array, "*runs d_layer n"] | None
+    """As `Subject.features` gives them; None where nobody asks for them."""
+
+    def features(self) -> Float[Array, "d_layer n"]:
+        """Unit direction of each feature, as columns."""
+        assert self.columns is not None, "directions without known features"
+        return self.columns
+
+
+register_pytree(KnownFeatures, ("columns",))
+
+
+def all_activations(
+    model: ModelSettings, params: Params, x: Float[Array, "n batch"]
+) -> dict[str, Array]:
+    """Activations of every layer of a model for samples in columns, and "output"."""
+    first = model.layers[0]
+    h = x if first == "input" else model.encode(params, x)
+    return model.activations_from(params, first, h, x)
