@@ -21,12 +21,19 @@ class Estimate:
     """By experiment id."""
     steps: dict[str, int]
     """By experiment id; none where nothing is known."""
+    at_once: int = 1
+    """Experiments that are computed at the same time."""
     _expected: float = field(default=0.0, init=False)
     _taken: float = field(default=0.0, init=False)
 
     @classmethod
     def of(
-        cls, prepared: Iterable[Prepared], store: Store, *, fresh: bool
+        cls,
+        prepared: Iterable[Prepared],
+        store: Store,
+        *,
+        fresh: bool,
+        at_once: int = 1,
     ) -> "Estimate":
         """From the manifests of the store, else from the budgets of the scales."""
         recorded: dict[tuple[str, str], list[tuple[float, int]]] = {}
@@ -43,7 +50,7 @@ class Estimate:
                 steps[p.experiment.id] = max(n for _, n in earlier)
             if not fresh and p.stored(store):
                 seconds[p.experiment.id] = DRAWING
-        return cls(seconds, steps)
+        return cls(seconds, steps, at_once)
 
     def finished(self, id: str, seconds: float) -> None:
         """Learn from an experiment that is done."""
@@ -67,7 +74,7 @@ class Estimate:
         rest = sum(s for id, s in self.seconds.items() if id != current)
         running = self.seconds.get(current, 0.0) if current else 0.0
         to_go = elapsed * (1 - share) / share if share else 0.0
-        return rest * pace + max(running * pace - elapsed, to_go, 0.0)
+        return rest * pace / self.at_once + max(running * pace - elapsed, to_go, 0.0)
 
 
 def in_words(seconds: float) -> str:

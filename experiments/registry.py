@@ -45,6 +45,11 @@ class Experiment:
         return self.ids[0]
 
     @property
+    def family(self) -> str:
+        """What comes before the number of its id."""
+        return self.id.partition("-")[0]
+
+    @property
     def summary(self) -> str:
         """First line of the docstring."""
         return self.docstring.partition("\n")[0]

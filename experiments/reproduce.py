@@ -26,6 +26,7 @@ if __package__ in (None, ""):  # run as a file: its folder is on the path, not t
     sys.path[:] = [str(_HERE.parent), *(p for p in sys.path if p != str(_HERE))]
 
 from experiments import stories
+from experiments.beside import Beside, beside, usual
 from experiments.changes import read_changes
 from experiments.cluster import check_cluster, connected
 from experiments.display import Display, claims_table, tally, where
@@ -81,6 +82,7 @@ def reproduce(
     generator: str = DEFAULT_GENERATOR,
     workers: int = 0,
     scheduler: str | None = None,
+    at_once: int | None = 1,
     console: Console | None = None,
     catalogue: Sequence[Experiment] | None = None,
 ) -> Summary:
@@ -98,6 +100,8 @@ def reproduce(
         generator: draws the samples of all trainings, see `TrainSpec.generator`.
         workers: processes of a local cluster that trains, one core each.
         scheduler: address of a running Dask scheduler, whose workers train.
+        at_once: experiments that are computed at the same time, one in this process;
+            when None, as many as suit the scale and the machine, see `beside.usual`.
         console: standard output when None.
         catalogue: all experiments there are; found in `experiments/` when None.
 
@@ -109,6 +113,8 @@ def reproduce(
     check_count("seed", seed, minimum=0)
     check_choice("generator", generator, GENERATORS)
     check_cluster(workers, scheduler)
+    if at_once is not None:
+        check_count("at_once", at_once)
     if only_plot and fresh:
         raise SettingsError("--fresh", "also --only-plot", "one of the two")
     catalogue = find_experiments() if catalogue is None else catalogue
@@ -126,12 +132,19 @@ def reproduce(
     if not only_plot:
         kept.check_writable()
     outcomes: list[Outcome] = []
-    estimate = Estimate.of(prepared, kept, fresh=fresh)
+    if workers or scheduler:
+        at_once = 1  # the cluster has the cores
+    elif at_once is None:
+        at_once = usual(scale)
+    estimate = Estimate.of(prepared, kept, fresh=fresh, at_once=at_once)
     display = Display(console, len(prepared), estimate)
     trains = connected() if only_plot else connected(workers, scheduler)
     with trains as job.cluster, calm_interrupt(console.print) as job.stop, display:
         job.progress, job.parts = display.steps, display.parts
-        stopped = not _run_all(prepared, job, output, display, outcomes, failures)
+        with beside(prepared, job, at_once) as others:
+            stopped = not _run_all(
+                prepared, job, others, output, display, outcomes, failures
+            )
     if outcomes:
         _write_page(output, output.write_claims(outcomes))
     claims = tuple(claim for outcome in outcomes for claim in outcome.claims)
@@ -168,20 +181,23 @@ def _check_stored(prepared: Sequence[Prepared], job: Job) -> None:
 def _run_all(
     prepared: Sequence[Prepared],
     job: Job,
+    others: Beside,
     output: Output,
     display: Display,
     outcomes: list[Outcome],
     failures: dict[str, Exception],
 ) -> bool:
     """Run one after another, collecting what they leave; False if the user stopped."""
-    for item in prepared:
+    for place, item in enumerate(prepared):
         if job.stop():
             return False
         if is_crowded():
             release_compiled()
         display.begin(item)
         try:
-            outcome = run(item, job)
+            if others.wait(place, job, display.begin):
+                display.begin(item)
+            outcome = run(item, job, others.heard(place))
             output.write_figures(outcome)
         except (Stopped, KeyboardInterrupt):
             return False
@@ -307,6 +323,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
         metavar="ADDRESS",
         help="train on the workers of a running Dask scheduler, e.g. tcp://HOST:8786; "
         "--store must then be a folder that all of them share",
+    )
+    add(
+        "--at-once",
+        type=int,
+        default=None,
+        metavar="N",
+        help="experiments that are computed at the same time (default: 2 on a CPU with "
+        "two cores or more, 1 at paper scale)",
     )
     try:
         keep_compiled()

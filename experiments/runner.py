@@ -3,10 +3,11 @@
 Nothing here prints or writes outside the store; `reproduce` shows and `output` writes.
 """
 
+import contextlib
 import dataclasses
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
@@ -69,6 +70,14 @@ class Outcome:
     warnings: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Told:
+    """What computing a result ahead of its turn has left to say."""
+
+    seconds: float
+    warnings: tuple[str, ...]
+
+
 @dataclass
 class Job:
     """What the experiments of one command share."""
@@ -116,8 +125,13 @@ def prepare(experiment: Experiment, job: Job) -> Prepared:
     return Prepared(experiment, module, settings, job.label, content, key)
 
 
-def run(prepared: Prepared, job: Job) -> Outcome:
+def run(prepared: Prepared, job: Job, ahead: Told | None = None) -> Outcome:
     """Compute or load the result, draw it, judge it.
+
+    Args:
+        prepared: the experiment.
+        job: what the experiments share.
+        ahead: of its result, if this job has computed it already.
 
     Raises:
         Stopped: the user asked to stop.
@@ -125,21 +139,41 @@ def run(prepared: Prepared, job: Job) -> Outcome:
         Exception: whatever the experiment raises.
     """
     start = time.monotonic()
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("default")
-        for silent in (DeprecationWarning, PendingDeprecationWarning):
-            warnings.simplefilter("ignore", silent)
+    with _listening() as caught:
         result, computed = _result(prepared, job)
         figures = _figures(prepared, result)
         claims = _claims(prepared, result, job)
+    before = Told(0.0, ()) if ahead is None else ahead
     return Outcome(
         prepared=prepared,
         figures=figures,
         claims=claims,
-        seconds=time.monotonic() - start,
-        computed=computed,
-        warnings=tuple(dict.fromkeys(str(w.message) for w in caught)),
+        seconds=before.seconds + time.monotonic() - start,
+        computed=computed or ahead is not None,
+        warnings=tuple(dict.fromkeys((*before.warnings, *_texts(caught)))),
     )
+
+
+def compute(prepared: Prepared, job: Job) -> Told:
+    """Compute a result into the store, unless it is there; raises what `run` does."""
+    start = time.monotonic()
+    with _listening() as caught:
+        _result(prepared, job)
+    return Told(time.monotonic() - start, _texts(caught))
+
+
+@contextlib.contextmanager
+def _listening() -> Iterator[list[warnings.WarningMessage]]:
+    """Collects the warnings that are meant for who runs an experiment."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("default")
+        for silent in (DeprecationWarning, PendingDeprecationWarning):
+            warnings.simplefilter("ignore", silent)
+        yield caught
+
+
+def _texts(caught: Iterable[warnings.WarningMessage]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(str(w.message) for w in caught))
 
 
 def _result(prepared: Prepared, job: Job) -> tuple[Result, bool]:

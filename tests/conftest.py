@@ -41,3 +41,7 @@ def few_programs():
     yield
     if is_crowded():
         release_compiled()
+
+
+# Imported by name once the hook is in place, as a plugin would be.
+pytest_plugins = ["fakes"]

@@ -14,7 +14,6 @@ from toymodels.cli.probe_plateau import median_curves
 from toymodels.cli.probe_world import (
     ProbeFlags,
     cell,
-    finite_median,
     summary,
     world_of,
 )
@@ -218,7 +217,6 @@ def test_one_direction_that_does_not_exist_leaves_a_curve():
     curves = np.arange(12.0).reshape(1, 4, 1, 3)
     curves[0, 3] = np.nan
     np.testing.assert_allclose(median_curves(curves), [[3, 4, 5]])
-    np.testing.assert_array_equal(finite_median(curves[0, 3]), [np.nan])
 
 
 def test_an_angle_turns_directions_and_k_is_of_mixtures(run, tmp_path, capsys):

@@ -16,7 +16,6 @@ from experiments.plt import (
 )
 from experiments.plt._measures import (
     cohen_d,
-    middle,
     plateau,
     plateau_ratio,
     typical,
@@ -59,12 +58,6 @@ def curves(slope):
     """(runs, families, bases, directions, radii) responses that start flat."""
     flat_until = np.asarray(slope, float)[..., None]
     return np.maximum(RADII - flat_until, 0)[:, :, :, None, :]
-
-
-def test_middle_is_the_median_of_what_is_finite():
-    rows = np.array([[3, np.nan, 1, 2], [4, 1, 2, 3], [np.nan] * 4, [5, *[np.nan] * 3]])
-    np.testing.assert_allclose(middle(rows), [2, 2.5, np.nan, 5])
-    np.testing.assert_allclose(middle(rows.T, axis=0), [2, 2.5, np.nan, 5])
 
 
 def test_ratio_of_plateaus_pairs_the_bases():

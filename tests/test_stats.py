@@ -10,6 +10,7 @@ from toymodels.stats import (
     benjamini_hochberg,
     bootstrap_band,
     bootstrap_interval,
+    finite_median,
     mann_whitney,
     rank_correlation,
     spearman,
@@ -152,3 +153,20 @@ def test_benjamini_hochberg_of_a_hand_computed_table():
     # p·m/rank = .04, .06, .0533, .8, then the running minimum from the right.
     adjusted = benjamini_hochberg([0.01, 0.03, 0.04, 0.8])
     np.testing.assert_allclose(adjusted, [0.04, 0.16 / 3, 0.16 / 3, 0.8])
+
+
+@pytest.mark.parametrize("axis", [0, 1, -1])
+def test_a_median_over_what_is_finite(axis):
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(6, 7, 4))
+    np.testing.assert_allclose(
+        finite_median(values, axis), np.median(values, axis), rtol=1e-15
+    )
+    gone = values < -0.3
+    np.testing.assert_allclose(
+        finite_median(np.where(gone, -np.inf, values), axis),
+        np.nanmedian(np.where(gone, np.nan, values), axis),
+        rtol=1e-15,
+    )
+    lost = np.array([[np.nan, np.inf], [3.0, np.nan]])
+    np.testing.assert_array_equal(finite_median(lost), [np.nan, 3.0])

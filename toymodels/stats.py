@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 import scipy.stats
-from jaxtyping import Float, Shaped
+from jaxtyping import Float, Num, Shaped
 
 # One value a seed: numbers or booleans.
 Samples = Shaped[np.ndarray, " seeds"] | Sequence[Any]
@@ -142,6 +142,21 @@ def benjamini_hochberg(p: Samples) -> Float[np.ndarray, " tests"]:
         p: (tests,) p-values of independent tests, in [0, 1].
     """
     return np.asarray(scipy.stats.false_discovery_control(_finite(p), method="bh"))
+
+
+def finite_median(
+    values: Num[np.ndarray, "..."], axis: int = -1
+) -> Float[np.ndarray, "..."]:
+    """Median over the finite values of an axis; NaN where there is none."""
+    values = np.moveaxis(np.asarray(values, float), axis, -1)
+    # NaN comes last when sorted.
+    ordered = np.sort(np.where(np.isfinite(values), values, np.nan), axis=-1)
+    count = np.isfinite(ordered).sum(axis=-1, keepdims=True)
+    low, high = (
+        np.take_along_axis(ordered, place, axis=-1)[..., 0]
+        for place in (np.maximum(count - 1, 0) // 2, count // 2)
+    )
+    return (low + high) / 2
 
 
 def _finite(samples: Samples) -> np.ndarray:

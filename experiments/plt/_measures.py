@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from toymodels.probes import plateau_radius
-from toymodels.stats import rank_correlation
+from toymodels.stats import finite_median, rank_correlation
 
 Curves = Float[np.ndarray, "runs families bases directions radii"]
 PerFamily = Float[np.ndarray, "runs families"]
@@ -38,21 +38,6 @@ def flat(curves: np.ndarray) -> np.ndarray:
     return curves.reshape(*curves.shape[:2], -1, curves.shape[-1])
 
 
-def middle(values: np.ndarray, axis: int = -1) -> np.ndarray:
-    """Median over the finite values of an axis; NaN where there is none."""
-    values = np.moveaxis(np.asarray(values, float), axis, -1)
-    count = np.isfinite(values).sum(axis=-1)
-    ordered = np.sort(values, axis=-1)  # NaN comes last
-    low, high = (np.maximum(count - 1, 0) // 2, np.maximum(count, 1) // 2)
-    pair = [
-        np.take_along_axis(ordered, place[..., None], axis=-1)[..., 0]
-        for place in (low, np.minimum(high, values.shape[-1] - 1))
-    ]
-    # Of an odd number, the two are the same.
-    odd = count % 2 == 1
-    return np.where(count > 0, np.where(odd, pair[0], (pair[0] + pair[1]) / 2), np.nan)
-
-
 def plateau(radii: np.ndarray, curves: Curves) -> np.ndarray:
     """r10 of every curve, (runs, families, bases)."""
     return plateau_radius(radii, flat(curves))
@@ -60,7 +45,7 @@ def plateau(radii: np.ndarray, curves: Curves) -> np.ndarray:
 
 def plateau_ratio(radii: np.ndarray, real: Curves, gaussian: Curves) -> PerFamily:
     """Median over bases of r10(real base)/r10(Gaussian base of equal length)."""
-    return middle(plateau(radii, real) / plateau(radii, gaussian))
+    return finite_median(plateau(radii, real) / plateau(radii, gaussian))
 
 
 def cohen_d(
@@ -85,4 +70,4 @@ def ranks(rows: Float[np.ndarray, "runs levels"]) -> Float[np.ndarray, " runs"]:
 
 def typical(curves: Curves) -> Float[np.ndarray, "runs families radii"]:
     """The median response over bases at every radius."""
-    return middle(flat(curves), axis=2)
+    return finite_median(flat(curves), axis=2)

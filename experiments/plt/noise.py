@@ -129,7 +129,6 @@ def plot(result: Result) -> dict[str, Figure | bytes]:
         f"{first:.2f} without noise, {last:.2f} at σ = {noise[-1]:g}",
         caption=settings.caption(
             push=f"{settings.push:g} d̄, random or towards another activation",
-            answer="L2 at the last layer",
             band="all seeds",
         ),
     )

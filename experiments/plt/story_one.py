@@ -35,11 +35,12 @@ from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.denoisers import SOURCE, Denoisers, only, response
-from experiments.plt._measures import COMMON, middle, plateau
+from experiments.plt._measures import COMMON, plateau
 from toymodels.claims import AtLeast, Claim, Within, control, judge
 from toymodels.config import from_json, settings, to_json
 from toymodels.plotting import over_seeds, small_multiples
 from toymodels.result import Result
+from toymodels.stats import finite_median
 
 ID = "PLT-4"
 TITLE = "Story 1: does the conversion into outputs hide a push?"
@@ -100,7 +101,7 @@ def gap(
 ) -> Float[np.ndarray, " runs"]:
     """Median over bases of log r10 of the first family over the last."""
     found = np.log(plateau(radii, curves))
-    return middle(found[:, 0] - found[:, -1])
+    return finite_median(found[:, 0] - found[:, -1])
 
 
 def plot(result: Result) -> dict[str, Figure | bytes]:

@@ -26,12 +26,13 @@ from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.denoisers import SOURCE, Denoisers, only
-from experiments.plt._measures import COMMON, flat, middle
+from experiments.plt._measures import COMMON, flat
 from toymodels.claims import AtLeast, AtMost, Claim, control, judge
 from toymodels.config import from_json, settings, to_json
 from toymodels.plotting import over_seeds, small_multiples
 from toymodels.probes import Perturbed
 from toymodels.result import Result
+from toymodels.stats import finite_median
 
 ID = "PLT-5"
 TITLE = "Story 2: do pushes from real activations shrink with depth?"
@@ -80,10 +81,8 @@ def left_over(
     found: Perturbed, blocks: int, push: float
 ) -> Float[np.ndarray, "runs layers"]:
     """Median share of the push in h0 … hL, of the first family at the last radius."""
-    shares = [
-        middle(flat(np.asarray(found.responses.distance[f"h{layer}"]))[:, 0, :, -1])
-        for layer in range(1, blocks + 1)
-    ]
+    layers = [found.responses.distance[f"h{k}"] for k in range(1, blocks + 1)]
+    shares = [finite_median(flat(np.asarray(h))[:, 0, :, -1]) for h in layers]
     return np.stack([np.ones_like(shares[0]), *(s / push for s in shares)], axis=1)
 
 

@@ -29,11 +29,12 @@ from matplotlib.figure import Figure
 
 import toymodels as tm
 from experiments.denoisers import SOURCE, Denoisers, only, response
-from experiments.plt._measures import COMMON, middle, plateau, ranks
+from experiments.plt._measures import COMMON, plateau, ranks
 from toymodels.claims import AtLeast, Claim, Within, control, judge
 from toymodels.config import from_json, settings, to_json
 from toymodels.plotting import Curve, over_seeds, small_multiples
 from toymodels.result import Result
+from toymodels.stats import finite_median
 
 ID = "PLT-6"
 TITLE = "Thresholds against activations: what makes the plateau?"
@@ -118,7 +119,7 @@ def _r10(settings: Thresholds, run: tm.Run, name: str) -> dict[str, np.ndarray]:
         if head == run.spec.model.head:
             where = settings.last if where == "last" else where
             r10 = plateau(settings.lengths(), response(found, where))
-            values[f"{answer}/{name}"] = middle(r10[:, 0])
+            values[f"{answer}/{name}"] = finite_median(r10[:, 0])
     return values
 
 

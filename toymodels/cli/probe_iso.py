@@ -15,7 +15,6 @@ from matplotlib.figure import Figure
 from toymodels.cli.probe_world import (
     ProbeFlags,
     ProbeWorld,
-    finite_median,
     summary,
 )
 from toymodels.config import SettingsError
@@ -37,6 +36,7 @@ from toymodels.probes import (
     ray_responses,
 )
 from toymodels.probes.bases import check_spread
+from toymodels.stats import finite_median
 
 KNOWN, UNKNOWN = ("feature", "isotropic"), ("covariance", "isotropic")
 SHARE = 0.5  # of the plateau height

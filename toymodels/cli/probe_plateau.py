@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from toymodels.cli.probe_world import (
     ProbeFlags,
     ProbeWorld,
-    finite_median,
     summary,
 )
 from toymodels.plotting import Curve, over_seeds, small_multiples
@@ -27,6 +26,7 @@ from toymodels.probes import (
     plateau_radius,
     response_area,
 )
+from toymodels.stats import finite_median
 
 # Which families are shown when none is named; those with truth where there is any.
 FAMILIES = {

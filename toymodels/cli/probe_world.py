@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Int
 
 from toymodels.config import SettingsError, check_count, content_hash
 from toymodels.features import FeatureDistribution
@@ -198,14 +198,6 @@ def summary(values: Any) -> dict[str, float | None]:
     low, high = bootstrap_interval(finite)
     found = {"median": float(np.median(finite)), "low": low, "high": high}
     return {name: round(value, 6) for name, value in found.items()}
-
-
-def finite_median(values: Float[np.ndarray, "*sets of"]) -> Float[np.ndarray, "*sets"]:
-    """Median of the last axis over what is finite, NaN where nothing is."""
-    values = np.where(np.isfinite(values), values, np.nan)
-    lost = np.isnan(values).all(axis=-1)
-    filled = np.where(np.expand_dims(lost, -1), 0.0, values)
-    return np.where(lost, np.nan, np.nanmedian(filled, axis=-1))
 
 
 def cell(value: Any) -> str:

@@ -39,6 +39,8 @@ class Reproduce:
             that are finished stay in the store, whatever dies.
         scheduler: train on the workers of a running Dask scheduler, tcp://HOST:PORT;
             --store must be a folder that all of them share.
+        at_once: experiments that are computed at the same time; 2 on a CPU with two
+            cores or more, 1 at paper scale, if not given.
     """
 
     ids: Annotated[
@@ -56,6 +58,7 @@ class Reproduce:
     generator: str = DEFAULT_GENERATOR
     workers: int = 0
     scheduler: str | None = None
+    at_once: int | None = None
 
     def run(self) -> int:
         """Run the experiments."""

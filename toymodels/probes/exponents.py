@@ -25,6 +25,7 @@ from toymodels.probes.contours import (
 from toymodels.probes.planes import feature_planes, pick_pairs, random_planes
 from toymodels.probes.subject import Subject
 from toymodels.probes.superellipse import fit_superellipse
+from toymodels.stats import finite_median
 
 # Places of the first two kinds; the responses τ are taken from these.
 FEATURE, RANDOM = 0, 1
@@ -112,16 +113,9 @@ def summarise(
     fits = fit_superellipse(phi, np.asarray(radii))
     told = np.isfinite(fits.exponent).mean(axis=-1)
     return Exponents(
-        exponent=np.where(told >= FEWEST_PAIRS, _median(fits.exponent), np.nan),
+        exponent=np.where(told >= FEWEST_PAIRS, finite_median(fits.exponent), np.nan),
         unreached=np.asarray(np.isnan(fits.axes).any(axis=-1).mean(axis=-1)),
         at_bound=np.asarray(fits.at_bound.mean(axis=-1)),
-        radius=_median(fits.axes[..., 0]),
-        residual=_median(fits.residual),
+        radius=finite_median(fits.axes[..., 0]),
+        residual=finite_median(fits.residual),
     )
-
-
-def _median(values: Num[np.ndarray, "*sets pairs"]) -> Float[np.ndarray, "*sets"]:
-    """Over finite pairs; NaN without one."""
-    empty = np.isnan(values).all(axis=-1)
-    filled = np.where(np.expand_dims(empty, -1), 0.0, values)
-    return np.asarray(np.where(empty, np.nan, np.nanmedian(filled, axis=-1)))

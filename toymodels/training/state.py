@@ -167,7 +167,9 @@ def init(spec: TrainSpec) -> TrainState:
     """
     root = jax.random.key(spec.seed, impl=DEFAULT_GENERATOR)
     seeds = jax.device_put(np.array(spec.seeds, np.uint32))
-    state = _init(plan_of(spec), spec.members, len(spec.snapshots), root, seeds)
+    # Neither batch nor steps matter yet, so that a sweep over them compiles once.
+    plan = dataclasses.replace(plan_of(spec), batch=1, steps=1, objective=Objective())
+    state = _init(plan, spec.members, len(spec.snapshots), root, seeds)
     if spec.snapshots and spec.snapshots[0] == 0:
         filled = jax.tree.map(
             lambda buffer, value: buffer.at[0].set(value), state.snapshots, state.params
