@@ -41,8 +41,8 @@ class ResidualDenoiserModule(nnx.Module):
 
         def stacked(rows: int, width: int) -> nnx.Param:
             keys = jax.random.split(rngs.params(), model.blocks)
-            each = [initial_matrix(key, rows, width, "xavier_2d") for key in keys]
-            return nnx.Param(jnp.stack(each))
+            each = jax.vmap(lambda key: initial_matrix(key, rows, width, "xavier_2d"))
+            return nnx.Param(each(keys))
 
         self.encoders, self.decoders = stacked(neurons, d), stacked(d, neurons)
         if model.block_bias:
