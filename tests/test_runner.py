@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import PACKAGE
+from fakes import PACKAGE, SHARED
 from PIL import Image
 from rich.console import Console
 
