@@ -18,7 +18,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-versio
 	--constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup figures explore test test-slow lint format bench setup-bench clean
+.PHONY: help setup figures explore test test-slow lint format bench setup-bench docs clean
 
 help:
 	@echo "make figures    set up, then reproduce every figure (SCALE=$(SCALE))"
@@ -28,6 +28,7 @@ help:
 	@echo "make lint       Ruff (lint and format) and Pyright"
 	@echo "make format     let Ruff format and repair what it can"
 	@echo "make bench      measure training speed: PyTorch, a JAX loop, workers, compiling"
+	@echo "make docs       build the documentation site into docs/_build/html"
 	@echo "make clean      remove $(VENV), caches and builds; figures and the store stay"
 
 setup: $(INSTALLED)
@@ -58,6 +59,13 @@ bench: $(INSTALLED_BENCH)
 	$(BIN)/python benchmarks/cluster.py
 	$(BIN)/python benchmarks/compile_share.py
 	$(BIN)/python benchmarks/contours.py
+	$(BIN)/python benchmarks/explorer.py
+
+# Warnings are errors, and all of them are shown. The build needs no network.
+docs: $(INSTALLED)
+	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --quiet \
+	  docs docs/_build/html $(ARGS)
+	@echo "The site is docs/_build/html/index.html"
 
 setup-bench: $(INSTALLED_BENCH)
 
@@ -87,5 +95,6 @@ $(INSTALLED_BENCH): $(INSTALLED)
 
 clean:
 	rm -rf $(VENV) .venv-* .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
-	find toymodels experiments tests benchmarks -name __pycache__ -type d \
+	rm -rf docs/_build docs/api docs/catalogue docs/lessons docs/project
+	find toymodels experiments tests benchmarks docs -name __pycache__ -type d \
 	  -prune -exec rm -rf {} +
