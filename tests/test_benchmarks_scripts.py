@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -85,3 +86,40 @@ def test_contours_are_those_of_a_search_in_numpy(tmp_path):
     assert found["ratio"]["median"] > 0
     assert found["largest_difference"] < 1.02 * found["grid_step"]
     assert found["without_boundary"]["ours"] == found["without_boundary"]["numpy"]
+
+
+def test_targets_of_the_explorer_can_be_missed(scripts):
+    import explorer
+
+    def rows(steps, received, drawn):
+        frames = {"received": received, "drawn": drawn}
+        return [{"steps": rate, **frames} for rate in steps]
+
+    nobody = [{"steps": rate} for rate in (1000.0, 1200.0, 900.0)]
+    page = rows((800.0, 960.0, 720.0), received=33.0, drawn=29.0)
+    reader = rows((1000.0, 1140.0, 900.0), received=33.0, drawn=33.0)
+    found = explorer.summary({"nobody": nobody, "page": page, "reader": reader})
+    assert found["page"]["speed_left"]["median"] == pytest.approx(0.8)
+    assert not found["page"]["speed_met"] and not found["page"]["frames_met"]
+    assert found["reader"]["speed_left"]["interval"] == [0.95, 1.0]
+    assert found["reader"]["speed_met"] and found["reader"]["frames_met"]
+
+
+def test_frames_of_the_explorer_are_counted(tmp_path):
+    out = tmp_path / "explorer.json"
+    flags = ["--sizes", "5", "2", "--repeats", "1", "--seconds", "1", "--out", out]
+    done = subprocess.run(
+        [sys.executable, *map(str, [BENCHMARKS / "explorer.py", *flags])],
+        env={**os.environ, "JAX_PLATFORMS": "cpu", "XLA_FLAGS": ""},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    (row,) = json.loads(out.read_text())["sizes"]
+    browser = any(map(shutil.which, ("chromium", "chromium-browser", "google-chrome")))
+    watchers = ["reader", "page"] if browser else ["reader"]
+    assert [kind for kind in ("reader", "page") if kind in row] == watchers
+    for kind in watchers:
+        assert row["steps_per_second"][kind]["median"] > 0
+        for rate in row[kind]["frames_per_second"].values():
+            assert 1 < rate["median"] < 61

@@ -7,9 +7,9 @@ export const SKY = "#56B4E9";
 
 // Eleven even places of Matplotlib's cividis and RdBu_r.
 const CIVIDIS = ["#00224e", "#083370", "#35456c", "#4f576c", "#666970", "#7d7c78",
-  "#948e77", "#aea371", "#c8b866", "#e5cf52", "#fee838"];
+  "#948e77", "#aea371", "#c8b866", "#e5cf52", "#fee838"].map(channels);
 const DIVERGING = ["#053061", "#2065ab", "#4393c3", "#90c4dd", "#d1e5f0", "#f7f6f6",
-  "#fddbc7", "#f3a481", "#d6604d", "#b1182b", "#67001f"];
+  "#fddbc7", "#f3a481", "#d6604d", "#b1182b", "#67001f"].map(channels);
 
 const darkScheme = matchMedia("(prefers-color-scheme: dark)");
 
@@ -28,7 +28,7 @@ function channels(hex) {
 function between(anchors, share) {
   const place = Math.min(Math.max(share, 0), 1) * (anchors.length - 1);
   const low = Math.min(Math.floor(place), anchors.length - 2);
-  const [a, b] = [channels(anchors[low]), channels(anchors[low + 1])];
+  const [a, b] = [anchors[low], anchors[low + 1]];
   return a.map((value, k) => Math.round(value + (place - low) * (b[k] - value)));
 }
 
