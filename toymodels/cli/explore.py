@@ -41,7 +41,11 @@ class Explore:
         check_count("port", self.port, minimum=0, maximum=65_535)
         check_count("max_sessions", self.max_sessions, maximum=1000)
         try:
-            from toymodels.explorer.serve import ExplorerServer, listening
+            from toymodels.explorer.serve import (
+                ExplorerServer,
+                leave_a_core_free,
+                listening,
+            )
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] not in ("starlette", "uvicorn"):
                 raise
@@ -51,6 +55,8 @@ class Explore:
                 "the extra `explore` to be installed",
                 "pip install 'toymodels[explore]'",
             ) from None
+        if is_loopback(self.host):
+            leave_a_core_free()
         taken = listening(self.host, self.port)
         token = None if is_loopback(self.host) else secrets.token_urlsafe(24)
         address = self._address(taken.getsockname()[1], token)
