@@ -55,14 +55,14 @@ class Explore:
                 "the extra `explore` to be installed",
                 "pip install 'toymodels[explore]'",
             ) from None
-        if is_loopback(self.host):
-            leave_a_core_free()
         taken = listening(self.host, self.port)
         token = None if is_loopback(self.host) else secrets.token_urlsafe(24)
         address = self._address(taken.getsockname()[1], token)
         print(f"The explorer is at {address}\nCtrl-C stops it.", flush=True)
         if self.browser:
             webbrowser.open(address)
+        if is_loopback(self.host):
+            leave_a_core_free()
         server = ExplorerServer(
             Sessions(self.max_sessions), host=self.host, token=token
         )
