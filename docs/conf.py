@@ -27,6 +27,9 @@ extensions = [
 ]
 exclude_patterns = ["_build", "generate"]
 
+# A lesson's sketch of code, with … where the reader's part goes, need not be Python.
+suppress_warnings = ["misc.highlighting_failure"]
+
 # --- guides and lessons are Markdown
 myst_enable_extensions = ["dollarmath", "colon_fence"]
 myst_heading_anchors = 3
