@@ -1,0 +1,18 @@
+"""What the lessons in the folder `lessons/` are made of.
+
+    from toymodels.lessons import Exercise, Mistake, Prediction, lesson_scale, text
+
+Everything here works without marimo; with it, the same objects show as its callouts and
+accordions. Only `FeatureView` needs the extra `lessons`.
+"""
+
+from toymodels.lessons.exercise import Exercise as Exercise
+from toymodels.lessons.exercise import Mistake as Mistake
+from toymodels.lessons.note import Fold as Fold
+from toymodels.lessons.note import Note as Note
+from toymodels.lessons.note import hint as hint
+from toymodels.lessons.note import solution as solution
+from toymodels.lessons.note import text as text
+from toymodels.lessons.prediction import Prediction as Prediction
+from toymodels.lessons.scale import Scale as Scale
+from toymodels.lessons.scale import lesson_scale as lesson_scale
