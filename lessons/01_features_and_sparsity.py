@@ -253,8 +253,8 @@ def _(Exercise, Mistake):
             Mistake(
                 "pairs are added up",
                 "There are $n(n-1)/2$ pairs, but an input with three features has "
-                "three of them and would be counted three times. Start from the opposite: "
-                "none or one.",
+                "three of them and would be counted three times. Start from the "
+                "opposite: none or one.",
                 lambda n, p: n * (n - 1) / 2 * p**2,
             ),
         ],
