@@ -295,7 +295,7 @@ def _(Curve, collision, curve_figure, levels, measured, my_guess, together):
         return curve_figure(
             [
                 Curve("drawn", levels, measured),
-                Curve("your formula, once it is right", levels, share, dashed=True),
+                Curve("by formula", levels, share, dashed=True),
             ],
             xlabel="sparsity S",
             ylabel="share with two or more present",
