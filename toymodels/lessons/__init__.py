@@ -3,7 +3,8 @@
     from toymodels.lessons import Exercise, Mistake, Prediction, lesson_scale, text
 
 Everything here works without marimo; with it, the same objects show as its callouts and
-accordions. Only `FeatureView` needs the extra `lessons`.
+accordions. Only the widgets, `show_features` and `show_training`, need the extra
+`lessons`.
 """
 
 from toymodels.lessons.exercise import Exercise as Exercise
@@ -16,3 +17,5 @@ from toymodels.lessons.note import text as text
 from toymodels.lessons.prediction import Prediction as Prediction
 from toymodels.lessons.scale import Scale as Scale
 from toymodels.lessons.scale import lesson_scale as lesson_scale
+from toymodels.lessons.widget import show_features as show_features
+from toymodels.lessons.widget import show_training as show_training

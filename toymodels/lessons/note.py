@@ -6,6 +6,7 @@ asks for `_display_` first and gets its own callout or accordion.
 
 import dataclasses
 import importlib
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -71,9 +72,10 @@ class Fold:
 def text(markdown: str) -> Note:
     """Plain text with computed numbers in it.
 
-    A text without any is better a Markdown cell of its own, `mo.md(...)`.
+    A text without any is better a Markdown cell of its own, `mo.md(...)`. The
+    indentation of the cell is taken away.
     """
-    return Note(markdown)
+    return Note(inspect.cleandoc(markdown))
 
 
 def hint(markdown: str, title: str = "Hint") -> Fold:

@@ -1,0 +1,95 @@
+"""The lessons that there are: number, title and file."""
+
+import ast
+import dataclasses
+import importlib.util
+from pathlib import Path
+
+from toymodels.config import SettingsError
+
+# They lie beside the package in a clone: a reader writes into them.
+FOLDER = Path(__file__).parents[2] / "lessons"
+
+
+@dataclasses.dataclass(frozen=True)
+class Lesson:
+    """One notebook.
+
+    Attributes:
+        number: its place, from 1.
+        title: without the number.
+        summary: one line.
+        path: the file.
+    """
+
+    number: int
+    title: str
+    summary: str
+    path: Path
+
+
+def lessons_folder() -> Path:
+    """Where the lessons are.
+
+    Raises:
+        SettingsError: they are not on this machine.
+    """
+    if any(FOLDER.glob("[0-9][0-9]_*.py")):
+        return FOLDER
+    raise SettingsError(
+        "lessons", f"none in {FOLDER}", "the notebooks", "a clone of the repository"
+    )
+
+
+def find_lessons() -> list[Lesson]:
+    """All lessons in their order; nothing is run."""
+    found = []
+    for path in sorted(lessons_folder().glob("[0-9][0-9]_*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        summary = (ast.get_docstring(tree) or "").partition(": ")[2].split("\n\n")[0]
+        found.append(
+            Lesson(
+                number=int(path.name[:2]),
+                title=_app_title(tree).partition(" · ")[2],
+                summary=" ".join(summary.split()),
+                path=path,
+            )
+        )
+    return found
+
+
+def lesson(number: int) -> Lesson:
+    """The lesson with this number.
+
+    Raises:
+        SettingsError: there is none.
+    """
+    lessons = find_lessons()
+    for one in lessons:
+        if one.number == number:
+            return one
+    numbers = f"{lessons[0].number} to {lessons[-1].number}"
+    raise SettingsError("number", number, f"a lesson, {numbers}", "toymodels lessons")
+
+
+def require_marimo() -> None:
+    """Say in one line what is missing, before anything is begun.
+
+    Raises:
+        SettingsError: marimo is not installed.
+    """
+    if importlib.util.find_spec("marimo") is None:
+        raise SettingsError(
+            "lessons",
+            "no marimo",
+            "the extra `lessons` to be installed",
+            "pip install 'toymodels[lessons]'",
+        )
+
+
+def _app_title(tree: ast.Module) -> str:
+    """The title that the notebook gives its app."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == "app_title":
+            return str(ast.literal_eval(node.value))
+    return ""
