@@ -13,7 +13,14 @@ def _():
     import numpy as np
 
     import toymodels as tm
-    from toymodels.lessons import Exercise, Mistake, Prediction, lesson_scale, text
+    from toymodels.lessons import (
+        Exercise,
+        Mistake,
+        Prediction,
+        lesson_scale,
+        picture,
+        text,
+    )
     from toymodels.plotting import Curve, curve_figure, draw_matrix, panels, style
 
     return (
@@ -28,6 +35,7 @@ def _():
         mo,
         np,
         panels,
+        picture,
         style,
         text,
         tm,
@@ -89,7 +97,7 @@ def _(jax, np, tm):
 
 
 @app.cell(hide_code=True)
-def _(dense, draw_matrix, panels, sparse, style):
+def _(dense, draw_matrix, panels, picture, sparse, style):
     with style():
         _figure, _axes = panels(2, panel_height=2.6)
         for _panel, _x, _name in (
@@ -98,7 +106,7 @@ def _(dense, draw_matrix, panels, sparse, style):
         ):
             draw_matrix(_panel, _x, aspect="auto")
             _panel.set(title=_name, xlabel="sample", ylabel="feature")
-    _figure
+    picture(_figure, "Forty dense and forty sparse samples of twenty features")
     return
 
 

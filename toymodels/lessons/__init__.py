@@ -14,6 +14,8 @@ from toymodels.lessons.note import Note as Note
 from toymodels.lessons.note import hint as hint
 from toymodels.lessons.note import solution as solution
 from toymodels.lessons.note import text as text
+from toymodels.lessons.picture import Picture as Picture
+from toymodels.lessons.picture import picture as picture
 from toymodels.lessons.prediction import Prediction as Prediction
 from toymodels.lessons.scale import Scale as Scale
 from toymodels.lessons.scale import lesson_scale as lesson_scale

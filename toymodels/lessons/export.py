@@ -1,7 +1,7 @@
 """Lessons as Jupyter notebooks, for JupyterLab, VS Code or Colab.
 
 marimo writes the cells; here they get what Jupyter needs beside them: a first cell that
-says how to begin, and figures that show without pyplot. Cells stay in the order of the
+says how to begin, and a kernel. Cells stay in the order of the
 lesson, which marimo does not ask for and Jupyter does.
 """
 
@@ -21,8 +21,6 @@ _BEGIN = """*This notebook was made from `{file}` by `toymodels lessons --export
 It needs the package and its extra `lessons`: `pip install 'toymodels[lessons]'` (in
 Colab, in a cell, with `%` in front). Run the cells from the top. Where a cell is yours
 to fill in, run it and the ones below it again."""
-# Only Colab and a pyplot figure would show without it.
-_FIGURES = "%matplotlib inline"
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
@@ -76,14 +74,6 @@ def _with_beginning(notebook: dict, file: str) -> dict:
             "id": "how-to-begin",
             "metadata": {},
             "source": _BEGIN.format(file=f"lessons/{file}"),
-        },
-        {
-            "cell_type": "code",
-            "id": "figures",
-            "metadata": {},
-            "execution_count": None,
-            "outputs": [],
-            "source": _FIGURES,
         },
     ]
     metadata = {**notebook["metadata"], "kernelspec": _KERNEL}

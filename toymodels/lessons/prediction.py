@@ -8,8 +8,11 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from matplotlib.figure import Figure
+
 from toymodels.config import SettingsError
 from toymodels.lessons.note import Note
+from toymodels.lessons.picture import picture
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,11 +98,13 @@ class Prediction:
 
         Args:
             guess: what the reader wrote into the blank.
-            result: makes what is shown, such as a figure; not called before.
+            result: makes what is shown; not called before. A figure becomes a
+                `Picture`.
         """
         if self.check(guess).passed is None:
             return Note("The result appears here after your guess.", "warn")
-        return result()
+        made = result()
+        return picture(made) if isinstance(made, Figure) else made
 
     def _letters(self) -> str:
         return ", ".join(f'`"{letter}"`' for letter in self.options)
