@@ -30,11 +30,13 @@ _DARK = re.compile(
     r"@media \(prefers-color-scheme: dark\) \{\s*:root (\{[^{}]*\})\s*\}"
 )
 _OF_PICTURES = ("svg", ".stage", ".faint", ".small", ".number")
+# marimo has rules for classes of its own that are called "grid" and "outline", too.
 _LAYOUT = f"""
 {BOX} {{ max-width: 36rem; padding: .8rem; border: 1px solid var(--line); color:
   var(--ink); border-radius: 8px; background: var(--panel);
   font: 1rem/1.5 system-ui, sans-serif; }}
 {BOX} p {{ margin: .2rem 0; color: inherit; }}
+{BOX} svg g {{ display: inline; outline: none; }}
 {BOX} .faint {{ color: var(--faint); }}
 {BOX} .view-scrub {{ display: flex; gap: .6rem; align-items: center; }}
 {BOX} .view-scrub[hidden] {{ display: none; }}
@@ -62,7 +64,7 @@ def show_training(run: Run, index: int = 0) -> Any:
 
     Args:
         run: trained with snapshots, such as `snapshots=tm.linear_steps(steps, 60)`.
-        index: which run of the ensemble.
+        index: which run of the ensemble; −1 is the last.
 
     Returns:
         An anywidget that shows the last snapshot first; its `place` is the shown one.
@@ -76,7 +78,7 @@ def show_training(run: Run, index: int = 0) -> Any:
         raise SettingsError(
             "snapshots", (), "one at least", "tm.linear_steps(steps, 60) in the spec"
         )
-    check_count("index", index, minimum=0, maximum=run.runs - 1)
+    check_count("index", index, minimum=-run.runs, maximum=run.runs - 1)
     W = run.snapshots.params["W"]
     most = min(len(steps), MOST_FRAMES)
     chosen = np.unique(np.linspace(0, len(steps) - 1, most).round().astype(int))
