@@ -237,7 +237,7 @@ def _(Prediction):
     sticky_question = Prediction(
         blank="my_guess_sticky",
         question="Now 100 equal features in 10 dimensions. $D^* = d / \\|W\\|_F^2$ is "
-        "the number of dimensions spent on each feature that is kept. When all features "
+        "the number of dimensions for each feature that is kept. When all features "
         "are dense it is 1. What does it do as they become sparser?",
         options={
             "a": "it falls evenly",
