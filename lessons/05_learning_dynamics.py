@@ -107,9 +107,9 @@ def _(Prediction):
         },
         right="b",
         because={
-            "a": "A linear model moves so: none of its features ever jumps, as you will "
-            "see. With a ReLU a place that one feature takes is lost to others, so they "
-            "have to sort out who gets it.",
+            "a": "A linear model moves so: none of its features ever jumps, as you "
+            "will see. With a ReLU a place that one feature takes is lost to others, "
+            "so they have to sort out who gets it.",
             "b": "Each pair has to find itself: two features turn until they are "
             "opposites, and push others out of their dimension. That goes slowly at "
             "first and then fast, and not everywhere at the same time.",
