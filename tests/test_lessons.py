@@ -3,6 +3,7 @@
 import functools
 import importlib.util
 import json
+import os
 import re
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from toymodels.lessons import Exercise, Note, Prediction
 from toymodels.lessons.catalogue import find_lessons
 from toymodels.lessons.export import export_lesson
 
+ROOT = Path(__file__).parents[1]
 LESSONS = find_lessons()
 PATHS = [lesson.path for lesson in LESSONS]
 
@@ -127,6 +129,7 @@ def test_a_lesson_runs_as_a_jupyter_notebook(lesson, tmp_path):
         capture_output=True,
         text=True,
         cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "JAX_PLATFORMS": "cpu"},
     )
     assert done.returncode == 0, done.stderr[-3000:]
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]

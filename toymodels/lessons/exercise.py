@@ -46,6 +46,8 @@ class Exercise:
         hints: Markdown, from the gentlest to the plainest.
         explanation: Markdown shown below a right answer and with the solution.
         tolerance: largest absolute and relative difference that counts as equal.
+        code: the solution as text; read when the exercise is made, while the cell that
+            holds it is surely the one that runs.
     """
 
     blank: str
@@ -55,6 +57,11 @@ class Exercise:
     hints: Sequence[str] = ()
     explanation: str = ""
     tolerance: float = 1e-4
+    code: str = dataclasses.field(init=False)
+
+    def __post_init__(self):
+        code = _source(self.answer) if callable(self.answer) else self._assignment()
+        object.__setattr__(self, "code", code)
 
     @property
     def asks_for_function(self) -> bool:
@@ -106,8 +113,8 @@ class Exercise:
             f"Hint {k}" if many else "Hint": hint
             for k, hint in enumerate(self.hints, start=1)
         }
-        code = _source(self.answer) if self.asks_for_function else self._assignment()
-        parts["Solution"] = f"```python\n{code}\n```\n\n{self.explanation}".rstrip()
+        solved = f"```python\n{self.code}\n```\n\n{self.explanation}"
+        parts["Solution"] = solved.rstrip()
         return Fold(parts)
 
     def _assignment(self) -> str:
