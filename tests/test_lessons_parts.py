@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,6 +30,7 @@ from toymodels.lessons import (
     solution,
     text,
 )
+from toymodels.lessons.catalogue import find_lessons
 from toymodels.lessons.widget import frame_of, widget_script, widget_style
 
 
@@ -361,11 +363,19 @@ def test_the_command_opens_and_exports(monkeypatch, tmp_path, capsys):
     pytest.importorskip("marimo", reason="needs the extra `lessons`")
     called = []
     monkeypatch.setattr("subprocess.call", lambda command: called.append(command) or 0)
+    monkeypatch.chdir(tmp_path)
+    copy = Path(".toymodels/lessons/01_features_and_sparsity.py")
     assert main(["lessons", "1", "--no-browser"]) == 0
-    assert called[-1][-2].endswith("01_features_and_sparsity.py")
-    assert called[-1][-1] == "--headless"
+    assert called[-1][-2:] == [str(copy), "--headless"]
+    blank = copy.read_text()
+    copy.write_text("answered")
     assert main(["lessons", "--open"]) == 0
-    assert called[-1][-1].endswith("lessons")
+    assert called[-1][-1] == str(copy.parent)
+    assert copy.read_text() == "answered", "what the reader wrote is kept"
+    assert len(list(copy.parent.iterdir())) == len(find_lessons())
+    assert main(["lessons", "1", "--fresh"]) == 0
+    assert copy.read_text() == blank
+    assert str(copy) in capsys.readouterr().out
     assert main(["lessons", "1", "--export", str(tmp_path / "new")]) == 0
     written = capsys.readouterr().out.strip()
     notebook = json.loads(

@@ -14,7 +14,7 @@ from toymodels.config import SettingsError
 from toymodels.lessons.catalogue import (
     find_lessons,
     lesson,
-    lessons_folder,
+    own_copy,
     require_marimo,
 )
 from toymodels.lessons.export import export_lesson
@@ -38,12 +38,16 @@ class Lessons:
     Args:
         number: the lesson to open in marimo.
         open: open the folder of all lessons in marimo.
+        folder: where your copies are, with what you wrote into them.
+        fresh: begin with empty blanks again, and forget what was written.
         export: folder to write them to as Jupyter notebooks; with a number, only that.
         browser: open marimo's page in a browser.
     """
 
     number: Annotated[int | None, tyro.conf.Positional] = None
     open: bool = False
+    folder: Path = Path(".toymodels/lessons")
+    fresh: bool = False
     export: Path | None = None
     browser: bool = True
 
@@ -59,7 +63,9 @@ class Lessons:
                 print(export_lesson(one, self.export), flush=True)
             return 0
         if self.open or self.number is not None:
-            return self._marimo(lessons_folder() if self.open else chosen[0].path)
+            require_marimo()
+            copies = [own_copy(one, self.folder, fresh=self.fresh) for one in chosen]
+            return self._marimo(self.folder if self.open else copies[0])
         table = Table("", "lesson", "about", box=None)
         for one in chosen:
             table.add_row(str(one.number), one.title, one.summary)
@@ -68,8 +74,7 @@ class Lessons:
         return 0
 
     def _marimo(self, path: Path) -> int:
-        require_marimo()
-        # marimo saves what the reader writes into the file, as an editor does.
+        print(f"Your answers are kept in {path}.", flush=True)
         command = [sys.executable, "-m", "marimo", "edit", str(path)]
         command += [] if self.browser else ["--headless"]
         try:

@@ -6,8 +6,9 @@ import importlib.util
 from pathlib import Path
 
 from toymodels.config import SettingsError
+from toymodels.disk import check_writable, write_atomically
 
-# They lie beside the package in a clone: a reader writes into them.
+# They lie beside the package in a clone.
 FOLDER = Path(__file__).parents[2] / "lessons"
 
 
@@ -70,6 +71,27 @@ def lesson(number: int) -> Lesson:
             return one
     numbers = f"{lessons[0].number} to {lessons[-1].number}"
     raise SettingsError("number", number, f"a lesson, {numbers}", "toymodels lessons")
+
+
+def own_copy(lesson: Lesson, folder: Path, *, fresh: bool = False) -> Path:
+    """The reader's own file of a lesson, which marimo writes the answers into.
+
+    Args:
+        lesson: which.
+        folder: is made if it is not there.
+        fresh: replace a copy that is there already, instead of keeping it.
+
+    Returns:
+        The file.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    path = folder / lesson.path.name
+    if fresh or not path.exists():
+        check_writable(folder)
+        write_atomically(path, lesson.path.read_bytes())
+    return path
 
 
 def require_marimo() -> None:
