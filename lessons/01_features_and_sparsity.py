@@ -63,7 +63,8 @@ def _(mo):
 
     **How a lesson works.** Cells with `None` are yours to fill in. The cell below each
     one says whether it is right and, if it can, what went wrong. Nothing breaks if you
-    leave one empty.
+    leave one empty. If no results show, run all cells first: in marimo with the button
+    ▶ at the lower right, in Jupyter with "Run all".
     """)
     return
 

@@ -352,6 +352,7 @@ def test_the_command_lists_the_lessons(capsys):
         (["99"], "number: got 99"),
         (["--open", "--export", "somewhere"], "not both"),
         (["1", "--open"], "not both"),
+        (["--fresh"], "with a number or with --open"),
     ],
 )
 def test_the_command_refuses(flags, said, capsys):

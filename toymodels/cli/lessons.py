@@ -57,6 +57,10 @@ class Lessons:
             raise SettingsError("open", True, "one of --open and --export, not both")
         if self.open and self.number is not None:
             raise SettingsError("open", True, "a number or --open, not both")
+        if self.fresh and not self.open and self.number is None:
+            raise SettingsError(
+                "fresh", True, "it with a number or with --open", "lessons 1 --fresh"
+            )
         chosen = find_lessons() if self.number is None else [lesson(self.number)]
         if self.export is not None:
             for one in chosen:
