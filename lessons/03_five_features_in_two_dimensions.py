@@ -20,7 +20,6 @@ def _():
         Mistake,
         Prediction,
         lesson_scale,
-        picture,
         show_training,
         text,
     )
@@ -34,7 +33,6 @@ def _():
         lesson_scale,
         mo,
         np,
-        picture,
         show_training,
         text,
         tm,
@@ -437,17 +435,18 @@ def _(mo):
 
 
 @app.cell(hide_code=True)
-def _(best, gram_panels, np, picture, sparsity):
-    _shown = [0, 4, 9]
-    _W, _b = best.params["W"][_shown], best.params["b"][_shown]
-    picture(
-        gram_panels(
-            np.einsum("pdi,pdj->pij", _W, _W),
-            titles=[f"S = {sparsity[k]:.2f}" for k in _shown],
-            bias=_b,
+def _(best, dense_question, gram_panels, my_guess_dense, np, sparsity):
+    def matrices():
+        shown = [0, 4, 9]
+        W, b = best.params["W"][shown], best.params["b"][shown]
+        return gram_panels(
+            np.einsum("pdi,pdj->pij", W, W),
+            titles=[f"S = {sparsity[k]:.2f}" for k in shown],
+            bias=b,
             title="$W^\\top W$ and the bias $b$ beside it",
         )
-    )
+
+    dense_question.reveal(my_guess_dense, matrices)
     return
 
 
