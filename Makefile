@@ -18,11 +18,12 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-versio
 	--constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup figures explore test test-slow lint format bench setup-bench docs clean
+.PHONY: help setup figures explore lessons test test-slow lint format bench setup-bench docs clean
 
 help:
 	@echo "make figures    set up, then reproduce every figure (SCALE=$(SCALE))"
 	@echo "make explore    set up, then open the explorer in the browser"
+	@echo "make lessons    set up, then open the lessons in marimo"
 	@echo "make test       set up, then run the fast tests"
 	@echo "make test-slow  set up, then run the slow tests"
 	@echo "make lint       Ruff (lint and format) and Pyright"
@@ -38,6 +39,9 @@ figures: $(INSTALLED)
 
 explore: $(INSTALLED)
 	$(BIN)/toymodels explore $(ARGS)
+
+lessons: $(INSTALLED)
+	$(BIN)/toymodels lessons --open $(ARGS)
 
 test: $(INSTALLED)
 	$(BIN)/python -m pytest --numprocesses auto $(ARGS)

@@ -562,6 +562,10 @@ def test_the_saved_page_is_whole(client):
 def test_the_joined_script_has_every_module_once():
     joined = joined_script()
     for path in PAGE.glob("*.js"):
+        if (
+            path.name == "widget.js"
+        ):  # the lessons' entry, into some of the same modules
+            continue
         first = path.read_text(encoding="utf-8").splitlines()[0]
         assert joined.count(first) == 1, path.name
     assert "\nexport " not in joined and "\nimport " not in joined

@@ -11,6 +11,7 @@ from toymodels.cli.construct import Construct
 from toymodels.cli.detect import Detect
 from toymodels.cli.explore import Explore
 from toymodels.cli.geometry import Geometry
+from toymodels.cli.lessons import Lessons
 from toymodels.cli.list_experiments import ListExperiments
 from toymodels.cli.probe import ProbeCommand
 from toymodels.cli.reproduce import Reproduce
@@ -32,6 +33,7 @@ Command = (
     | Annotated[Detect, tyro.conf.subcommand("detect")]
     | Annotated[ProbeCommand, tyro.conf.subcommand("probe")]
     | Annotated[Explore, tyro.conf.subcommand("explore")]
+    | Annotated[Lessons, tyro.conf.subcommand("lessons")]
 )
 
 

@@ -1,0 +1,238 @@
+"""Exercises that check themselves and say what is wrong.
+
+The reader fills in a blank: a value, or a function. `check` compares it with the right
+one, and a wrong one with the mistakes that people make: each has a name, an explanation
+and, like the solution, a value or function of its own. So a test can put every mistake
+into the blank and see that it gets its explanation.
+"""
+
+import dataclasses
+import inspect
+import textwrap
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from toymodels.config import shorten
+from toymodels.lessons.note import Fold, Note
+
+
+@dataclasses.dataclass(frozen=True)
+class Mistake:
+    """A wrong answer that people give.
+
+    Attributes:
+        name: short, such as "rows and columns are swapped".
+        explanation: one or two sentences that lead on, without the solution.
+        wrong: the value or function that comes of it.
+    """
+
+    name: str
+    explanation: str
+    wrong: Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Exercise:
+    """One blank, its right answer, and the mistakes that are recognised.
+
+    Attributes:
+        blank: name of the variable or function that the reader fills in.
+        answer: the right value, or a function that the reader's must agree with.
+        cases: for a function, the positional arguments of each call to compare; where
+            its mistakes differ, so must their results on some case.
+        mistakes: looked for in this order.
+        hints: Markdown, from the gentlest to the plainest.
+        explanation: Markdown shown below a right answer and with the solution.
+        tolerance: largest absolute and relative difference that counts as equal.
+        code: the solution as text; read when the exercise is made, while the cell that
+            holds it is surely the one that runs.
+    """
+
+    blank: str
+    answer: Any
+    cases: Sequence[tuple] = ()
+    mistakes: Sequence[Mistake] = ()
+    hints: Sequence[str] = ()
+    explanation: str = ""
+    tolerance: float = 1e-4
+    code: str = dataclasses.field(init=False)
+
+    def __post_init__(self):
+        code = _source(self.answer) if callable(self.answer) else self._assignment()
+        object.__setattr__(self, "code", code)
+
+    @property
+    def asks_for_function(self) -> bool:
+        """Whether the blank is a function."""
+        return callable(self.answer)
+
+    def check(self, given: Any) -> Note:
+        """What to say to an answer.
+
+        Args:
+            given: what the reader filled in; None, `...`, or a function that returns
+                one of them, is no answer yet.
+
+        Returns:
+            A note with `passed`, and `mistake` where one was recognised. Nothing that
+            the reader's function raises gets out.
+        """
+        if given is None or given is ...:
+            return self._unanswered()
+        if not self.asks_for_function:
+            return self._judged(given, given, self.answer)
+        if not callable(given):
+            return self._wrong(
+                f"`{self.blank}` is {_kind(given)}, and should be a function."
+            )
+        results = []
+        for case in self.cases:
+            try:
+                # Arrays of the case are copied: a function that writes into its
+                # argument would spoil the comparison.
+                results.append(given(*_copied(case)))
+            except Exception as error:
+                return self._wrong(
+                    f"`{self.blank}{_call(case)}` raised "
+                    f"`{type(error).__name__}: {shorten(str(error), 160)}`."
+                )
+        if any(result is None or result is ... for result in results):
+            return self._unanswered()
+        expected = [self.answer(*_copied(case)) for case in self.cases]
+        for case, result, right in zip(self.cases, results, expected, strict=True):
+            if not self._equal(result, right):
+                return self._judged(results, result, right, _call(case))
+        return self._right()
+
+    def help(self) -> Fold:
+        """The hints and the solution, each of which unfolds."""
+        many = len(self.hints) > 1
+        parts = {
+            f"Hint {k}" if many else "Hint": hint
+            for k, hint in enumerate(self.hints, start=1)
+        }
+        solved = f"```python\n{self.code}\n```\n\n{self.explanation}"
+        parts["Solution"] = solved.rstrip()
+        return Fold(parts)
+
+    def _assignment(self) -> str:
+        return f"{self.blank} = {np.array2string(np.asarray(self.answer), precision=5)}"
+
+    def _unanswered(self) -> Note:
+        return Note(
+            f"**Not answered yet.** Fill in `{self.blank}` above and run the cell.",
+            "warn",
+        )
+
+    def _right(self) -> Note:
+        return Note(f"**Right.** {self.explanation}".rstrip(), "success", True)
+
+    def _wrong(self, what: str, mistake: str = "") -> Note:
+        return Note(f"**Not yet.** {what}", "danger", False, mistake)
+
+    def _judged(self, given: Any, result: Any, right: Any, call: str = "") -> Note:
+        """Right, or the most helpful that can be said of a wrong answer.
+
+        Args:
+            given: the value, or all results of the function.
+            result: the value, or the first result that is wrong.
+            right: what it should have been.
+            call: arguments of the function that gave it.
+        """
+        if self._equal(result, right):
+            return self._right()
+        for mistake in self.mistakes:
+            wrong = mistake.wrong
+            if self.asks_for_function:
+                wrong = [wrong(*_copied(case)) for case in self.cases]
+                same = all(map(self._equal, given, wrong))
+            else:
+                same = self._equal(given, wrong)
+            if same:
+                name = mistake.name[:1].upper() + mistake.name[1:]
+                return self._wrong(f"*{name}.* {mistake.explanation}", mistake.name)
+        return self._wrong(_difference(f"`{self.blank}{call}`", result, right))
+
+    def _equal(self, one: Any, other: Any) -> bool:
+        one, other = _as_array(one), _as_array(other)
+        if one is None or other is None or one.shape != other.shape:
+            return False
+        if one.dtype.kind in "US" or other.dtype.kind in "US":
+            return bool(np.all(one == other))
+        return np.allclose(
+            one, other, rtol=self.tolerance, atol=self.tolerance, equal_nan=False
+        )
+
+
+def _as_array(value: Any) -> np.ndarray | None:
+    """Numbers, truth values or text as an array; None for anything else."""
+    try:
+        array = np.asarray(value)
+    except Exception:  # a ragged list, or whatever the reader's object does
+        return None
+    if array.dtype.kind in "US":
+        return array
+    return array.astype(float) if array.dtype.kind in "biuf" else None
+
+
+def _difference(name: str, result: Any, right: Any) -> str:
+    """How a wrong result differs from the right one, without giving it away."""
+    array, goal = _as_array(result), _as_array(right)
+    if array is None or goal is None or array.dtype.kind != goal.dtype.kind:
+        return f"{name} is {_kind(result)}, and should be {_kind(right)}."
+    if array.shape != goal.shape:
+        return f"{name} has shape {array.shape}, and should have {goal.shape}."
+    if array.dtype.kind in "US":
+        return f"{name} is `{shorten(result)}`."
+    if not np.all(np.isfinite(array)):
+        return f"{name} is not finite: is there a division by zero?"
+    if np.allclose(array, -goal, rtol=1e-3):
+        return f"{name} has the opposite sign."
+    ratio = _common_ratio(array, goal)
+    if ratio is not None:
+        return f"{name} is {ratio:.3g} times what it should be."
+    way = "large" if np.mean(array) > np.mean(goal) else "small"
+    if array.ndim == 0:
+        return f"{name} is {float(array):.4g}, which is too {way}."
+    far = int(np.sum(~np.isclose(array, goal, rtol=1e-3, atol=1e-4)))
+    return f"{name} is wrong in {far} of {array.size} entries; its mean is too {way}."
+
+
+def _common_ratio(array: np.ndarray, goal: np.ndarray) -> float | None:
+    """The factor between two arrays of several numbers, if there is one."""
+    there = goal != 0
+    if there.sum() < 2 or np.any(array[~there] != 0):
+        return None
+    ratios = array[there] / goal[there]
+    return float(ratios[0]) if np.allclose(ratios, ratios[0], rtol=1e-3) else None
+
+
+def _kind(value: Any) -> str:
+    array = _as_array(value)
+    if array is None:
+        return f"of type `{type(value).__name__}`"
+    if array.dtype.kind in "US":
+        return "text"
+    return "a number" if array.ndim == 0 else f"an array of shape {array.shape}"
+
+
+def _call(case: tuple) -> str:
+    """The arguments of a call in few words."""
+    words = []
+    for value in case:
+        shape = np.shape(value)
+        words.append(f"array of shape {shape}" if shape else shorten(value, 30))
+    return f"({', '.join(words)})"
+
+
+def _copied(case: tuple) -> tuple:
+    return tuple(np.array(v) if isinstance(v, np.ndarray) else v for v in case)
+
+
+def _source(function: Callable) -> str:
+    try:
+        return textwrap.dedent(inspect.getsource(function)).strip()
+    except OSError:  # typed into a prompt that keeps no source
+        return f"# {getattr(function, '__name__', 'the solution')} has no source here"
