@@ -89,6 +89,9 @@ def test_a_design_is_judged_with_its_control():
     lax = carry_out(dataclasses.replace(SOUND, test=AtLeast(1)))
     assert lax.verdict == "inconclusive"
     assert "does **not** fail" in told(lax)
+    assert "did not fail as it must" in told(lax)
+    unsure = dataclasses.replace(claim, verdict="inconclusive", note="")
+    assert "crosses the border" in told(unsure)
 
 
 def test_the_best_restart_is_that_of_the_lowest_loss():

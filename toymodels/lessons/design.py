@@ -54,7 +54,7 @@ MEANING = {
     "the same test.",
     NOT_SUPPORTED: "The whole interval lies outside the accepted region. That is a "
     "result, too: keep it.",
-    INCONCLUSIVE: "The data do not decide it. The remark says why.",
+    INCONCLUSIVE: "This does not decide it.",
 }
 
 
@@ -195,8 +195,11 @@ def told(claim: Claim) -> str:
     for item in claim.controls:
         word = "fails, as it must" if item.failed_as_it_must else "does **not** fail"
         lines.append(f"| {item.name} | {shown_with_interval(item)} | {word} |")
-    remark = f" Remark: {claim.note}." if claim.note else ""
-    return "\n".join([*lines, "", MEANING[claim.verdict] + remark])
+    remark = claim.note
+    if claim.verdict == INCONCLUSIVE and not remark:
+        remark = "the interval crosses the border of the accepted region"
+    why = f" Remark: {remark}." if remark else ""
+    return "\n".join([*lines, "", MEANING[claim.verdict] + why])
 
 
 class DesignExercise(Exercise):
