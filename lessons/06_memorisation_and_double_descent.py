@@ -16,7 +16,12 @@ def _():
     import toymodels as tm
     from toymodels.geometry import feature_dimensionality
     from toymodels.lessons import Exercise, Mistake, Prediction, lesson_scale, text
-    from toymodels.plotting import Curve, curve_figure, vector_panels
+    from toymodels.plotting import (
+        Curve,
+        curve_figure,
+        plain_log_ticks,
+        vector_panels,
+    )
     from toymodels.theory import tgon
 
     return (
@@ -30,6 +35,7 @@ def _():
         lesson_scale,
         mo,
         np,
+        plain_log_ticks,
         text,
         tgon,
         tm,
@@ -571,10 +577,10 @@ def _(
 
 
 @app.cell(hide_code=True)
-def _(Curve, curve_figure, many, my_guess_many, np, sweep):
+def _(Curve, curve_figure, many, my_guess_many, np, plain_log_ticks, sweep):
     def loss_figure():
         T = np.array([row["T"] for row in sweep])
-        return curve_figure(
+        figure = curve_figure(
             [
                 Curve("fresh points", T, np.array([row["test"] for row in sweep])),
                 Curve("training points", T, np.array([row["train"] for row in sweep])),
@@ -586,6 +592,8 @@ def _(Curve, curve_figure, many, my_guess_many, np, sweep):
             title="The loss on fresh points has a bump",
             height=3.8,
         )
+        plain_log_ticks(figure.axes[0].xaxis)
+        return figure
 
     many.reveal(my_guess_many, loss_figure)
     return
@@ -624,7 +632,7 @@ def _(many, my_guess_many, sweep, text):
             f"{first['length']:.1f}, {worst['length']:.1f} and {last['length']:.1f}. "
             f"With the fewest points the median point has "
             f"{first['point']:.2f} of a dimension (2/T = {2 / first['T']:.2f}). With "
-            f"the most it has {last['point']:.3f}, and {last['count']} features have "
+            f"the most it has {last['point']:.1g}, and {last['count']} features have "
             "more than 0.2 each."
         )
 

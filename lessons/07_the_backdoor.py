@@ -23,7 +23,15 @@ def _():
         over_seeds,
         planted_worlds,
     )
-    from toymodels.lessons import Exercise, Mistake, Prediction, lesson_scale, text
+    from toymodels.lessons import (
+        Exercise,
+        Mistake,
+        Prediction,
+        lesson_scale,
+        picture,
+        show_training,
+        text,
+    )
     from toymodels.plotting import Curve, curve_figure, detection_figure, vector_panels
 
     return (
@@ -44,7 +52,9 @@ def _():
         mo,
         np,
         over_seeds,
+        picture,
         planted_worlds,
+        show_training,
         text,
         tm,
         vector_panels,
@@ -89,6 +99,7 @@ def _(mo):
 @app.cell
 def _(np, scale, tm):
     small_point = np.array([1.0, 1.0, 1.0, 0.0, 0.0, 0.0])
+    small_steps = scale.pick(full=3_000, tiny=100)
     small_rates = np.array([0.0, 0.01, 0.1])
     small_spec = tm.TrainSpec(
         model=tm.Autoencoder(n=6, d=2),
@@ -99,24 +110,42 @@ def _(np, scale, tm):
         ),
         optimiser=tm.Optimiser(learning_rate=3e-3),
         seeds=scale.pick(full=8, tiny=2),
-        steps=scale.pick(full=3_000, tiny=100),
+        steps=small_steps,
         batch=256,
+        snapshots=tm.linear_steps(small_steps, 60),
     )
     small = tm.train(small_spec).best()
     return small, small_point, small_rates
 
 
 @app.cell(hide_code=True)
-def _(np, small, small_point, small_rates, vector_panels):
+def _(np, picture, small, small_point, small_rates, vector_panels):
     _W = small.params["W"]
     _with_point = np.concatenate([_W, (_W @ small_point)[:, :, None]], axis=2)
-    vector_panels(
-        _with_point,
-        titles=[f"rate {rate:g}" for rate in small_rates],
-        groups=np.array([0, 0, 0, 1, 1, 1, 2]),
-        group_names=["features of the point", "other features", "the point"],
-        title="The planted point takes a direction of the plane",
+    picture(
+        vector_panels(
+            _with_point,
+            titles=[f"rate {rate:g}" for rate in small_rates],
+            groups=np.array([0, 0, 0, 1, 1, 1, 2]),
+            group_names=["features of the point", "other features", "the point"],
+            title="The planted point takes a direction of the plane",
+        )
     )
+    return
+
+
+@app.cell(hide_code=True)
+def _(mo):
+    mo.md(r"""
+    Drag the slider to see the six features of the last model find their places while
+    the point comes in one of ten inputs. Columns 0, 1 and 2 belong to the point.
+    """)
+    return
+
+
+@app.cell(hide_code=True)
+def _(show_training, small):
+    show_training(small, index=-1)
     return
 
 
@@ -666,18 +695,20 @@ def _(precision_exercise):
 
 
 @app.cell(hide_code=True)
-def _(Curve, curve_figure, np, precision):
+def _(Curve, curve_figure, np, picture, precision):
     _rate = np.geomspace(1e-5, 0.1, 60)
-    curve_figure(
-        [
-            Curve(f"{fpr:.1%} false alarms", _rate, precision(0.9, fpr, _rate))
-            for fpr in (0.001, 0.01, 0.05)
-        ],
-        xlabel="share of inputs that are backdoors",
-        ylabel="share of alarms that are real",
-        xscale="log",
-        title="A rare event needs very few false alarms (90 % caught)",
-        height=3.6,
+    picture(
+        curve_figure(
+            [
+                Curve(f"{fpr:.1%} false alarms", _rate, precision(0.9, fpr, _rate))
+                for fpr in (0.001, 0.01, 0.05)
+            ],
+            xlabel="share of inputs that are backdoors",
+            ylabel="share of alarms that are real",
+            xscale="log",
+            title="A rare event needs very few false alarms (90 % caught)",
+            height=3.6,
+        )
     )
     return
 

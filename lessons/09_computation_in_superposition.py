@@ -12,7 +12,14 @@ def _():
     import marimo as mo
     import numpy as np
 
-    from toymodels.lessons import Exercise, Mistake, Prediction, lesson_scale, text
+    from toymodels.lessons import (
+        Exercise,
+        Mistake,
+        Prediction,
+        lesson_scale,
+        picture,
+        text,
+    )
     from toymodels.models import UniversalAnd
     from toymodels.plotting import Curve, curve_figure
     from toymodels.theory import gate_error, gate_overlap
@@ -30,6 +37,7 @@ def _():
         lesson_scale,
         mo,
         np,
+        picture,
         text,
     )
 
@@ -387,7 +395,7 @@ def _(measured, scale):
 
 
 @app.cell(hide_code=True)
-def _(Curve, by_active, crowd, curve_figure, gate_error, np, p):
+def _(Curve, by_active, crowd, curve_figure, gate_error, np, p, picture):
     def _curves():
         curves = []
         names = {2: "both on", 1: "one on", 0: "none on"}
@@ -398,12 +406,14 @@ def _(Curve, by_active, crowd, curve_figure, gate_error, np, p):
             curves.append(Curve("", np.array(crowd), theory, color=color, dashed=True))
         return curves
 
-    curve_figure(
-        _curves(),
-        xlabel="inputs that are on",
-        ylabel="mean absolute error",
-        title="The more inputs are on, the worse the gates (broken: leading order)",
-        height=3.8,
+    picture(
+        curve_figure(
+            _curves(),
+            xlabel="inputs that are on",
+            ylabel="mean absolute error",
+            title="The more inputs are on, the worse the gates (broken: leading order)",
+            height=3.8,
+        )
     )
     return
 
@@ -532,26 +542,40 @@ def _(measured, probability_for, scale):
 
 
 @app.cell(hide_code=True)
-def _(Curve, active, curve_figure, np, probability_for, readers, scaled, sizes):
+def _(
+    Curve,
+    active,
+    curve_figure,
+    np,
+    picture,
+    probability_for,
+    readers,
+    scaled,
+    sizes,
+):
     _d = np.array(sizes)
-    curve_figure(
-        [
-            Curve(
-                "one on, measured", _d, np.array([row["error"][1] for row in scaled])
-            ),
-            Curve(
-                "(ℓ − 1) p, by formula",
-                _d,
-                (active - 1) * probability_for(readers, _d),
-                dashed=True,
-            ),
-        ],
-        xlabel="neurons d",
-        ylabel="mean absolute error",
-        xscale="log",
-        yscale="log",
-        title=f"With {readers} readers a gate the error falls as 1/√d",
-        height=3.6,
+    picture(
+        curve_figure(
+            [
+                Curve(
+                    "one on, measured",
+                    _d,
+                    np.array([row["error"][1] for row in scaled]),
+                ),
+                Curve(
+                    "(ℓ − 1) p, by formula",
+                    _d,
+                    (active - 1) * probability_for(readers, _d),
+                    dashed=True,
+                ),
+            ],
+            xlabel="neurons d",
+            ylabel="mean absolute error",
+            xscale="log",
+            yscale="log",
+            title=f"With {readers} readers a gate the error falls as 1/√d",
+            height=3.6,
+        )
     )
     return
 
