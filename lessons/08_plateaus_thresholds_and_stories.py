@@ -109,11 +109,14 @@ def _(np, scale, tm):
         )
         return tm.train(spec)
 
-    models = {
-        "ReLU, n = 32 > d": denoisers(32),
-        "ReLU, n = 12 < d": denoisers(12),
-        "linear, n = 32 > d": denoisers(32, activation="identity"),
+    kinds = {
+        "ReLU, n = 32 > d": {"n": 32},
+        "ReLU, n = 12 < d": {"n": 12},
+        "linear, n = 32 > d": {"n": 32, "activation": "identity"},
     }
+    # Each kind is a program to compile, so a test is content with two.
+    chosen = scale.pick(full=list(kinds), tiny=list(kinds)[::2])
+    models = {name: denoisers(**kinds[name]) for name in chosen}
     # The mean over the last tenth of training.
     loss = {
         name: np.median(run.history.loss[-len(run.history.step) // 10 :])
