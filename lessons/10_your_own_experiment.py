@@ -76,7 +76,7 @@ def _(mo):
     mo.md(r"""
     # 10 · Your own experiment
 
-    *About 20 minutes, and then as long as you like. It builds on lessons 1 to 5.*
+    *About 20 minutes. It builds on lessons 1 to 5, and goes on as long as you like.*
 
     You have seen many pictures by now, and a picture convinces quickly. In this lesson
     you ask a question of your own, and let a rule that was fixed beforehand answer it:
