@@ -32,6 +32,7 @@ from toymodels.explorer.description import plain
 from toymodels.explorer.poke_directions import Push, push_direction
 from toymodels.explorer.trainer import Frame
 from toymodels.features import FeatureDistribution
+from toymodels.models import Autoencoder
 from toymodels.probes import (
     DIRECTIONS,
     Bases,
@@ -55,6 +56,9 @@ RADII = 101
 COMPARED = 12
 # As in `toymodels probe`: half the mean distance between two real outputs.
 BOUNDARY = 0.5
+# A response that rises by less than this share of its mean slope stands still; shorter
+# stretches than this share of the reach are not worth telling.
+STILL, STRETCH = 0.1, 0.05
 # Programs that stay compiled; each size of model has its own.
 MOST_PROGRAMS = 20
 
@@ -242,9 +246,10 @@ def poke(taken: Taken, push: Push) -> dict[str, Any]:
 
     Returns:
         Plain data, whose lengths are in d̄: `lengths`; the response `curve`, that of the
-        `linear` control and of covariance-matched pushes (`compared`); `outputs`
-        (radii, n); `crossings` of readoffs; numbers of the curve as
-        `toymodels.probes.plateaus` defines them; where the direction points.
+        `linear` control and of covariance-matched pushes (`compared`); where the
+        response stands `still`; `outputs` (radii, n); `crossings` of readoffs; numbers
+        of the curve as `toymodels.probes.plateaus` defines them; where the direction
+        points.
 
     Raises:
         SettingsError: the direction does not exist.
@@ -274,6 +279,7 @@ def poke(taken: Taken, push: Push) -> dict[str, Any]:
         "curve": plain(curves[0]),
         "linear": plain(linear),
         "compared": plain(curves[1:]),
+        "still": still_stretch(lengths, curves[0]),
         "outputs": plain(outputs.T),
         "crossings": crossings(base, v, unit, push.reach),
         "along": plain(unit * axes @ v),
@@ -310,6 +316,34 @@ def _answers(
     return curves.distance["output"][0], linear.distance["output"][0, 0], outputs
 
 
+def still_stretch(
+    lengths: Float[np.ndarray, " radii"], curve: Float[np.ndarray, " radii"]
+) -> list[float] | None:
+    """The longest stretch in which a response stands still, wherever it begins.
+
+    r10 sees only what happens first. Here every step counts whose rise or fall is below
+    a tenth of the mean rise up to the largest response.
+
+    Returns:
+        Where it begins and ends; None where it is shorter than a twentieth of the
+        reach, or the curve is not finite.
+    """
+    steps = len(lengths) - 1
+    if not np.isfinite(curve).all():
+        return None
+    still = np.abs(np.diff(curve)) <= STILL * curve.max() / steps
+    best, since = (0, 0), 0
+    for place, stands in enumerate([*still, False]):
+        if stands:
+            continue
+        if place - since > best[1] - best[0]:
+            best = (since, place)
+        since = place + 1
+    if best[1] - best[0] < STRETCH * steps:
+        return None
+    return plain(lengths[list(best)])
+
+
 def crossings(
     base: Bases, v: Float[np.ndarray, " d"], unit: float, reach: float | int
 ) -> list[dict[str, Any]] | None:
@@ -324,7 +358,8 @@ def crossings(
     Returns:
         `feature` (counted from 1), `length` in d̄, and whether it is `on` afterwards.
     """
-    if base.subject.model.activation != "relu":
+    model = base.subject.model
+    if not (isinstance(model, Autoencoder) and model.activation == "relu"):
         return None
     W, b = base.subject.params["W"], np.asarray(base.subject.params["b"], float)
     start = np.asarray(readoffs(W, base.h), float)[:, 0] + b
@@ -374,4 +409,3 @@ def number(value: Any) -> float | None:
 def _median(values: Float[np.ndarray, " pushes"]) -> float:
     finite = values[np.isfinite(values)]
     return float(np.median(finite)) if finite.size else np.nan
-

@@ -87,7 +87,10 @@ def contour(taken: Taken, push: Push, second: Second) -> dict[str, Any]:
     places = np.arange(SHOWN) % taken.shown
     every = taken.bases
     others = dataclasses.replace(
-        every, x=every.x[:, places], active=every.active[:, places], h=every.h[:, places]
+        every,
+        x=every.x[:, places],
+        active=every.active[:, places],
+        h=every.h[:, places],
     )
     plane = jnp.asarray(np.stack([u, v]), jnp.float32)
     scale = jnp.float32(push.reach * taken.units[LAYER])

@@ -1,4 +1,4 @@
-// The contour of equal response in a plane of two directions, and its exponents.
+// The contour of equal response in a plane of two directions.
 
 import { add, brief, pool, set, ticks } from "./svg.js";
 
@@ -64,7 +64,7 @@ export class PokeContour {
     this.u.textContent = `→ u: ${names.u}`;
     this.v.textContent = `↑ v: ${names.v}`;
     const first = level.quarters[0];
-    this.svg.setAttribute("aria-label", `Contour of equal response in the plane of ${names.u} and ${names.v}; exponent ${brief(first.p)} in the first quarter. The numbers are in the table below.`);
+    this.svg.setAttribute("aria-label", `Contour of equal response in the plane of ${names.u} and ${names.v}; exponent ${brief(first.p)} in the first quarter. The text below has the numbers.`);
   }
 
   drawGrid(middle) {
@@ -91,29 +91,6 @@ export class PokeContour {
 
   clear() {
     for (const node of [this.lines, this.linear, this.ellipse, this.fits]) set(node, { d: "" });
+    this.u.textContent = this.v.textContent = "";
   }
-}
-
-function pokeSign(value) {
-  return value > 0 ? "+" : "−";
-}
-
-/** Exponents of the four quarters, of this model and of the linear control. */
-export function fillPokeQuarters(table, level) {
-  const heads = ["quarter", "p", "95 % interval", "residual", "boundary on u, v (d̄)", "no boundary", "p of the linear control"];
-  const head = document.createElement("thead");
-  const top = head.insertRow();
-  for (const text of heads) top.append(Object.assign(document.createElement("th"), { scope: "col", textContent: text }));
-  const body = document.createElement("tbody");
-  level.quarters.forEach((quarter, k) => {
-    const row = body.insertRow();
-    const [u, v] = quarter.signs.map(pokeSign);
-    row.append(Object.assign(document.createElement("th"), { scope: "row", textContent: `${u}u ${v}v` }));
-    const p = quarter.at_bound ? `${brief(quarter.p)} (end of its range)` : brief(quarter.p);
-    const interval = quarter.low === null ? "–" : `${brief(quarter.low)} to ${brief(quarter.high)}`;
-    const cells = [p, interval, brief(quarter.residual), quarter.axes.map(brief).join(", "), `${Math.round(100 * quarter.missing)} %`, brief(level.linear[k].p)];
-    for (const text of cells) row.insertCell().textContent = text;
-  });
-  const caption = Object.assign(document.createElement("caption"), { textContent: `Exponents p of the contour where the output has moved by τ = ${brief(level.tau)} of the mean distance between two real outputs (${level.name})` });
-  table.replaceChildren(caption, head, body);
 }

@@ -73,8 +73,6 @@ export class PokeFields {
       Object.assign(this.boxes.second, { value: "feature" });
       this.boxes.other.value = base === 1 ? 2 : 1;
     }
-    for (const one of ["second", "second_feature", "level"]) this.boxes[one].disabled = taken.d === 1;
-    this.secondAgain.disabled = taken.d === 1;
     this.showFitting();
   }
 
@@ -88,6 +86,7 @@ export class PokeFields {
     this.again.hidden = !POKE_DRAWN.includes(kind);
     this.rows.second_feature.hidden = this.boxes.second.value !== "feature";
     this.secondAgain.hidden = this.boxes.second.value === "feature";
+    this.again.textContent = kind === "adversarial" ? "From another start" : "Another random direction";
   }
 
   choose(name, value) {
@@ -112,16 +111,17 @@ export class PokeFields {
     return Number(this.boxes.level.value);
   }
 
-  clearErrors(only = null) {
+  clearErrors(only = "") {
     for (const [name, error] of Object.entries(this.errors)) {
-      if (only && name !== only) continue;
+      if (!name.startsWith(only)) continue;
       error.hidden = true;
       this.boxes[name].removeAttribute("aria-invalid");
     }
   }
 
   /** The server's message beside its field; false where there is no such field. */
-  refuse(field, message) {
+  refuse(name, message) {
+    const field = name === "second" && !this.rows.second_feature.hidden ? "second_feature" : name;
     const error = this.errors[field];
     if (!error || this.rows[field].hidden) return false;
     error.textContent = message;

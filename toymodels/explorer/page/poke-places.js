@@ -4,7 +4,10 @@ import { featureColour } from "./colours.js";
 import { add, brief, pool, set } from "./svg.js";
 
 const POKE_SIZE = 420;
+// Of a picture of one dimension.
+const POKE_LINE = 230;
 const POKE_EDGE = 34;
+const POKE_CROWDED = 15;
 const POKE_NEAR = 9;
 
 /** "features 2 and 5 on" */
@@ -33,17 +36,24 @@ export class PokePlaces {
   choose(event) {
     const box = this.svg.getBoundingClientRect();
     const x = ((event.clientX - box.left) / box.width) * POKE_SIZE;
-    const y = ((event.clientY - box.top) / box.height) * POKE_SIZE;
+    const y = ((event.clientY - box.top) / box.height) * this.high;
     const far = this.spots.map((spot) => Math.hypot(spot[0] - x, spot[1] - y));
     const nearest = far.indexOf(Math.min(...far));
     if (far[nearest] < 4 * POKE_NEAR) this.onChoice(nearest + 1);
   }
 
-  /** Points of one draw; the second number of a line's activations is room to lie side by side. */
   take(taken) {
     this.taken = taken;
+    this.high = taken.d === 1 ? POKE_LINE : POKE_SIZE;
+    set(this.svg, { viewBox: `0 0 ${POKE_SIZE} ${this.high}` });
+    this.fit(null);
+  }
+
+  /** Make room for everything, also for where a push ends. */
+  fit(end) {
+    const { taken } = this;
     const places = taken.activations.map((one) => one.at);
-    const all = [...places, ...taken.columns, taken.origin];
+    const all = [...places, ...taken.columns, taken.origin, ...(end ? [end] : [])];
     const low = [0, 1].map((k) => Math.min(...all.map((at) => at[k])));
     const high = [0, 1].map((k) => Math.max(...all.map((at) => at[k])));
     this.middle = [0, 1].map((k) => (low[k] + high[k]) / 2);
@@ -53,7 +63,7 @@ export class PokePlaces {
   }
 
   spot([x, y]) {
-    return [POKE_SIZE / 2 + (x - this.middle[0]) * this.scale, POKE_SIZE / 2 - (y - this.middle[1]) * this.scale];
+    return [POKE_SIZE / 2 + (x - this.middle[0]) * this.scale, this.high / 2 - (y - this.middle[1]) * this.scale];
   }
 
   /** On a line points that would hide each other are stacked. */
@@ -73,22 +83,28 @@ export class PokePlaces {
   draw(base, answer, length) {
     const { taken } = this;
     const n = taken.n;
+    const start = taken.activations[base - 1].at;
+    const reach = answer ? answer.lengths[answer.lengths.length - 1] : 0;
+    if (answer) this.fit([0, 1].map((k) => start[k] + reach * (answer.along[k] ?? 0)));
     const [ox, oy] = this.spot(taken.origin);
-    const lines = [{ x1: 0, x2: POKE_SIZE, y1: oy, y2: oy }, { x1: ox, x2: ox, y1: 0, y2: POKE_SIZE }];
+    const lines = [{ x1: 0, x2: POKE_SIZE, y1: oy, y2: oy }, { x1: ox, x2: ox, y1: 0, y2: this.high }];
     [...pool(this.grid, "line", lines.length)].forEach((node, k) => set(node, lines[k]));
     const arms = pool(this.arms, "line", n);
     const named = n <= 20 ? n : 0;
+    const written = [];
     const names = pool(this.names, "text", named);
     taken.columns.forEach((at, i) => {
       const [x, y] = this.spot(at);
       set(arms[i], { x1: ox, y1: oy, x2: x, y2: y, stroke: featureColour(i, n), "stroke-width": 2, opacity: 0.55 });
       if (i >= named) return;
       const far = Math.hypot(x - ox, y - oy);
-      // Columns that are hardly there would put their numbers upon one another.
-      names[i].textContent = far > 24 ? i + 1 : "";
-      // On a line every other number stands higher, for opposite columns overlap.
-      const lift = taken.d === 1 ? 18 + 16 * (i % 3) : 0;
-      set(names[i], { x: x + ((x - ox) / (far || 1)) * 14, y: y + ((y - oy) / (far || 1)) * 14 + 5 + lift });
+      // On a line the numbers stand below it.
+      const lift = taken.d === 1 ? 20 : 0;
+      const spot = [x + ((x - ox) / (far || 1)) * 14, y + ((y - oy) / (far || 1)) * 14 + 5 + lift];
+      const free = far > 24 && written.every((other) => Math.hypot(other[0] - spot[0], other[1] - spot[1]) > POKE_CROWDED);
+      names[i].textContent = free ? i + 1 : "";
+      if (free) written.push(spot);
+      set(names[i], { x: spot[0], y: spot[1] });
     });
     [...pool(this.points, "circle", this.spots.length, { r: 4.5 })].forEach((node, k) =>
       set(node, { cx: this.spots[k][0], cy: this.spots[k][1] }));
@@ -101,7 +117,7 @@ export class PokePlaces {
     if (!shown) return;
     const away = (size) => [x + size * (answer.along[0] ?? 0) * this.scale, y - size * (answer.along[1] ?? 0) * this.scale];
     const [ex, ey] = away(length);
-    const [rx, ry] = away(answer.lengths[answer.lengths.length - 1]);
+    const [rx, ry] = away(reach);
     set(this.push, { x1: x, y1: y, x2: ex, y2: ey });
     set(this.reach, { x1: x, y1: y, x2: rx, y2: ry });
     set(this.end, { cx: ex, cy: ey });

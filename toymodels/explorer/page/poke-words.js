@@ -6,8 +6,8 @@ import { brief } from "./svg.js";
 
 // How much further than the linear control a plateau reaches: the ratio of PLT-1.
 const POKE_PLATEAU = 1.25;
-// Slope at the start over the mean slope, 0 for a curve that starts flat.
-const POKE_FLAT = 0.1;
+// Farthest from the chord, as a share of the largest response.
+const POKE_STRAIGHT = 0.05;
 // As far from 2 as an exponent of random planes may be (ISO-1).
 const POKE_ELLIPSE = 0.2;
 const POKE_NOTHING = 1e-4;
@@ -47,12 +47,20 @@ export function pokeStory(answer, taken) {
   return `${pokeStart(answer)} ${numbers} ${share}`;
 }
 
+/** How the curve begins, and where it stands still. */
 function pokeStart(answer) {
   const ratio = answer.r10 / answer.r10_linear;
-  if (answer.slope <= POKE_FLAT) return "Flat at first: small pushes are absorbed.";
-  if (ratio >= POKE_PLATEAU) return "A shallow start: small pushes are damped, though not absorbed.";
-  if (ratio <= 1 / POKE_PLATEAU) return "No plateau: the output moves at once, and fastest at the beginning.";
-  return "No plateau here: the output moves from the first step, much like a straight line.";
+  const [from, to] = answer.still ?? [0, 0];
+  if (answer.still && from === 0) return `Flat at first, up to ${brief(to)} d̄: small pushes are absorbed.`;
+  const later = answer.still ? ` Between ${brief(from)} and ${brief(to)} d̄ it stands still: that stretch is absorbed.` : "";
+  if (ratio >= POKE_PLATEAU) return `A shallow start: small pushes are damped, though not absorbed.${later}`;
+  if (ratio <= 1 / POKE_PLATEAU) return `No plateau at the start: the output moves at once, and faster than later on.${later}`;
+  if (later) return `No plateau at the start: the output moves from the first step.${later}`;
+  const last = answer.curve.length - 1;
+  const bend = Math.max(...answer.curve.map((value, k) => Math.abs(value - (answer.curve[last] * k) / last))) / Math.max(...answer.curve);
+  return bend <= POKE_STRAIGHT
+    ? "No plateau here: the output moves from the first step, nearly in a straight line."
+    : "No plateau here: the output moves from the first step.";
 }
 
 /** The number beside the slider. */

@@ -5,11 +5,13 @@
 
 import { onScheme } from "./colours.js";
 import { Refused } from "./live.js";
-import { PokeContour, fillPokeQuarters } from "./poke-contour.js";
-import { PokeCurve, PokeOutputs, pokeCrossed } from "./poke-curve.js";
+import { PokeContour } from "./poke-contour.js";
+import { PokeCurve, PokeOutputs } from "./poke-curve.js";
 import { PokeFields } from "./poke-fields.js";
 import { PokePlaces, pokedFeatures } from "./poke-places.js";
+import { fillPokeQuarters, fillPokeTable } from "./poke-table.js";
 import { pokeAngles, pokeContourStory, pokeCrossedCount, pokeCrossings, pokeLengthText, pokeName, pokeSecondName, pokeStory } from "./poke-words.js";
+import { capital } from "./story.js";
 import { brief } from "./svg.js";
 
 const POKE_SPEAK_MS = 700;
@@ -22,7 +24,7 @@ function pokePart(name) {
 
 class PokeRoom {
   constructor(offered) {
-    Object.assign(this, offered, { taken: null, answer: null, found: null, draws: 0, asking: 0, busy: 0 });
+    Object.assign(this, offered, { taken: null, answer: null, found: null, draws: 0, pushes: 0, planes: 0, busy: 0, last: Promise.resolve() });
     this.places = new PokePlaces(pokePart("places"), (base) => this.fields.choose("base", base));
     this.curve = new PokeCurve(pokePart("curve"), (share) => this.moveTo(Math.round(100 * share)));
     this.outputs = new PokeOutputs(pokePart("outputs"));
@@ -36,42 +38,52 @@ class PokeRoom {
     pokePart("take").addEventListener("click", () => { this.draws = 0; this.take(); });
     pokePart("draw").addEventListener("click", () => { this.draws += 1; this.take(this.taken.step); });
     pokePart("details").addEventListener("toggle", () => this.fillTable());
-    onScheme(() => { if (this.answer) { this.draw(); } });
+    onScheme(() => { if (this.answer) this.draw(); });
   }
 
   /** Called with each frame that the page draws. */
   show(frame) {
     this.shown = frame;
-    const words = this.taken
+    const taken = this.taken
       ? `Taken at step ${brief(this.taken.step)}${this.isOther(frame) ? " of an earlier training" : ""}.`
       : "";
+    const words = this.busy && !this.answer ? `${taken} Computing…` : taken;
     if (pokePart("when").textContent !== words) pokePart("when").textContent = words;
-    const same = this.taken && !this.isOther(frame) && frame.step === this.taken.step;
     const title = this.taken ? "Poke the present weights" : "Poke these weights";
     if (pokePart("take").textContent !== title) pokePart("take").textContent = title;
-    pokePart("take").disabled = Boolean(same) || this.busy > 0;
+    pokePart("take").disabled = false;
   }
 
+  /** An earlier frame does not say which training it is of; it is of the present one. */
   isOther(frame) {
-    return frame.generation !== undefined && frame.generation !== this.taken.generation;
+    return this.taken.session !== this.run.session || (frame.generation ?? this.taken.generation) !== this.taken.generation;
   }
 
   // --- questions ----------------------------------------------------------------------
 
-  /** Ask the server; what it refuses is said here. Null where it did, or where it is late. */
+  /**
+   * Ask the server, one question at a time: what is late by then is not asked at all.
+   * What the server refuses is said here. Null where it did, or where it is late.
+   */
   async ask(name, data, isLate) {
+    const before = this.last;
+    let done;
+    this.last = new Promise((resolve) => { done = resolve; });
     this.setBusy(1);
     try {
+      await before;
+      if (isLate()) return null;
       const found = await this.run.command(name, data);
       return isLate() ? null : found;
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       if (isLate()) return null;
-      if (error.status !== 422) return this.attempt(() => { throw error; });
-      const lost = error.field === "taken" ? "These weights are no longer kept: poke the present ones." : error.message;
+      if (error.status !== 422) return await this.attempt(() => { throw error; });
+      const lost = error.field === "taken" ? "These weights are no longer kept: poke the present ones." : capital(error.message);
       if (!this.fields.refuse(error.field, lost)) this.refuse(lost);
       return null;
     } finally {
+      done();
       this.setBusy(-1);
     }
   }
@@ -90,12 +102,13 @@ class PokeRoom {
   }
 
   async take(step = this.shown.step) {
-    const asking = ++this.asking;
+    const push = ++this.pushes;
+    const { session } = this.run;
     this.refuse("");
-    const taken = await this.ask("poke-take", { step, draw: this.draws }, () => asking !== this.asking);
+    const taken = await this.ask("poke-take", { step, draw: this.draws }, () => push !== this.pushes);
     if (!taken) return;
     const same = this.taken?.n === taken.n && this.taken?.d === taken.d;
-    this.taken = taken;
+    this.taken = { ...taken, session };
     this.answer = this.found = null;
     pokePart("body").hidden = false;
     pokePart("draw").hidden = false;
@@ -108,28 +121,38 @@ class PokeRoom {
 
   /** The push changed: its curve first, its contour after. */
   async poke() {
-    const asking = ++this.asking;
+    const push = ++this.pushes;
+    this.planes += 1;
     const question = this.question = this.fields.question();
     this.fields.clearErrors();
+    this.refuse("");
+    this.pending = true;
     this.places.draw(question.base, null, 0);
-    const isLate = () => asking !== this.asking;
-    const answer = await this.ask("poke-push", { taken: this.taken.taken, ...question }, isLate);
-    if (isLate()) return;
+    const answer = await this.ask("poke-push", { taken: this.taken.taken, ...question }, () => push !== this.pushes);
+    if (push !== this.pushes) return;
+    this.pending = false;
     this.answer = answer;
     this.draw();
-    if (answer) await this.askContour();
+    await this.askContour();
   }
 
   async askContour() {
+    // The push that is on its way asks for its contour itself.
+    if (this.pending) return;
     this.fields.clearErrors("second");
     this.found = null;
-    this.showContour();
-    if (!this.answer || this.taken.d === 1) return;
-    const asking = ++this.asking;
+    if (!this.answer || this.taken.d === 1) {
+      this.showContour();
+      return;
+    }
+    const plane = ++this.planes;
     this.second = this.fields.second();
     const data = { taken: this.taken.taken, ...this.question, second: this.second };
-    this.found = await this.ask("poke-contour", data, () => asking !== this.asking);
-    if (asking !== this.asking) return;
+    const asked = this.ask("poke-contour", data, () => plane !== this.planes);
+    this.showContour();
+    const found = await asked;
+    if (plane !== this.planes) return;
+    this.found = found;
     this.showContour();
   }
 
@@ -141,6 +164,7 @@ class PokeRoom {
     this.slider.disabled = !answer;
     if (!answer) {
       for (const name of ["response", "story", "length-text", "crossings", "crossed"]) pokePart(name).textContent = "";
+      pokePart("table").replaceChildren();
       return;
     }
     this.curve.take(answer);
@@ -150,6 +174,12 @@ class PokeRoom {
     pokePart("places-text").textContent = `${this.places.words()} ${pokeAngles(answer, this.question)} Lengths are in d̄ = ${brief(this.taken.unit)}, the mean distance between two real activations.`;
     this.point();
     this.showContour();
+    this.speak(pokePart("story").textContent);
+  }
+
+  speak(words) {
+    clearTimeout(this.speaking);
+    this.speaking = setTimeout(() => { pokePart("spoken").textContent = words; }, POKE_SPEAK_MS);
   }
 
   moveTo(k) {
@@ -173,8 +203,7 @@ class PokeRoom {
     const crossed = pokeCrossings(answer, k);
     pokePart("crossings").textContent = crossed;
     pokePart("crossed").textContent = pokeCrossedCount(answer, k);
-    clearTimeout(this.speaking);
-    this.speaking = setTimeout(() => { pokePart("spoken").textContent = crossed; }, POKE_SPEAK_MS);
+    this.speak(`${words}. ${crossed}`);
     this.fillTable();
   }
 
@@ -183,14 +212,14 @@ class PokeRoom {
     const story = pokePart("contour-story");
     const table = pokePart("quarters");
     this.contour.svg.style.display = flat ? "none" : "";
-    pokePart("contour-key").hidden = flat;
+    pokePart("contour-key").hidden = pokePart("contour-fields").hidden = flat;
     if (flat || !this.found) {
       pokePart("exponent").textContent = "";
       table.replaceChildren();
       this.contour.clear();
       story.textContent = flat
         ? "One hidden dimension is a line: two directions at a right angle, which a contour needs, do not exist. Train with d = 2 or more."
-        : this.busy ? "Computing…" : "";
+        : this.busy && this.answer ? "Computing…" : "";
       return;
     }
     const level = this.found.levels[this.fields.level()];
@@ -201,28 +230,13 @@ class PokeRoom {
     const p = level.quarters[0].p;
     pokePart("exponent").textContent = p === null ? "no p" : `p = ${brief(p)}`;
     story.textContent = pokeContourStory(level, reach, this.taken, this.found.angle, names);
+    this.speak(`${pokePart("story").textContent} ${story.textContent}`);
     fillPokeQuarters(table, level);
   }
 
   fillTable() {
     if (!pokePart("details").open || !this.answer) return;
-    const { answer } = this;
-    const k = Number(this.slider.value);
-    const crossed = pokeCrossed(answer, answer.lengths[k]).map((one) => one.feature);
-    const heads = ["output", "before", "after", "threshold crossed at (d̄)", "by now"];
-    const head = document.createElement("thead");
-    const top = head.insertRow();
-    for (const text of heads) top.append(Object.assign(document.createElement("th"), { scope: "col", textContent: text }));
-    const body = document.createElement("tbody");
-    answer.outputs[k].forEach((value, i) => {
-      const row = body.insertRow();
-      row.append(Object.assign(document.createElement("th"), { scope: "row", textContent: i + 1 }));
-      const turn = (answer.crossings ?? []).find((one) => one.feature === i + 1);
-      const now = crossed.includes(i + 1) ? (turn.on ? "on" : "off") : "as before";
-      for (const text of [brief(answer.outputs[0][i]), brief(value), turn ? brief(turn.length) : "–", answer.crossings ? now : "–"]) row.insertCell().textContent = text;
-    });
-    const caption = Object.assign(document.createElement("caption"), { textContent: `Activation ${this.question.base}, ${pokeName(this.question)}, length ${answer.lengths[k].toFixed(2)} d̄; response ${brief(answer.curve[k])}, slope at the start over the mean slope ${brief(answer.slope)}, moved by half the distance of two outputs at ${brief(answer.boundary)} d̄` });
-    pokePart("table").replaceChildren(caption, head, body);
+    fillPokeTable(pokePart("table"), this.answer, Number(this.slider.value), this.question);
   }
 }
 
