@@ -1,10 +1,10 @@
 // The questions of a poke as fields: from where, which way, how far, in which plane.
 
 const POKE_KINDS = [
-  ["feature", "a feature"], ["mixture", "two features together"], ["real_other", "towards another activation"],
-  ["isotropic", "random"], ["covariance", "random, covariance-matched"], ["adversarial", "where the output answers most"],
+  ["feature", "a feature"], ["mixture", "two features together"], ["real_other", "to another activation"],
+  ["isotropic", "random"], ["covariance", "covariance-matched"], ["adversarial", "strongest answer"],
 ];
-const POKE_SECOND = [["feature", "a feature"], ["isotropic", "random"], ["covariance", "random, covariance-matched"]];
+const POKE_SECOND = [["feature", "a feature"], ["isotropic", "random"], ["covariance", "covariance-matched"]];
 const POKE_LEVELS = ["half the plateau height", "a quarter of the plateau height", "three quarters of the plateau height",
   "a tenth of the peak", "a quarter of the peak", "half of the peak"];
 const POKE_REACHES = [[1, "1 d̄"], [2, "2 d̄"], [4, "4 d̄"]];
