@@ -13,11 +13,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from toymodels.config import SettingsError
-from toymodels.explorer import Controls, poke_commands, poke_contour
+from toymodels.explorer import Controls, poke_commands, poke_contour, poke_curve
 from toymodels.explorer import poke as pokes
-from toymodels.explorer.poke import picture, poke, take
+from toymodels.explorer.poke import picture, take
 from toymodels.explorer.poke_commands import MOST_TAKEN, MOST_WAITING, Pokes
 from toymodels.explorer.poke_contour import LEVELS, contour
+from toymodels.explorer.poke_curve import poke
 from toymodels.explorer.poke_directions import REACHES, Push, Second, push_direction
 from toymodels.explorer.serve import served_in_thread
 from toymodels.explorer.sessions import Session, Sessions
@@ -65,7 +66,7 @@ def many():
 
 def outputs_of(taken, h):
     """ReLU(Wᵀh + b) in NumPy, for activations in columns."""
-    W, b = (np.asarray(taken.bases.subject.params[k], float) for k in ("W", "b"))
+    W, b = (np.asarray(taken.subject.params[k], float) for k in ("W", "b"))
     return np.maximum(W.T @ h + b[:, None], 0.0)
 
 
@@ -104,11 +105,11 @@ def test_more_dimensions_are_drawn_in_their_principal_components(many):
 def test_a_curve_is_what_the_outputs_do(taken):
     push = Push(base=2, kind="feature", feature=3, sign=-1, reach=4)
     found = poke(taken, push)
-    W = np.asarray(taken.bases.subject.params["W"], float)
+    W = np.asarray(taken.subject.params["W"], float)
     h = np.asarray(taken.bases.h, float)[:, 1:2]
     v = -W[:, 2] / np.linalg.norm(W[:, 2])
     lengths = np.asarray(found["lengths"])
-    assert lengths[-1] == 4 and len(lengths) == pokes.RADII
+    assert lengths[-1] == 4 and len(lengths) == poke_curve.RADII
     outputs = outputs_of(taken, h + v[:, None] * lengths * taken.units["hidden"])
     np.testing.assert_allclose(np.transpose(found["outputs"]), outputs, atol=2e-5)
     moved = np.linalg.norm(outputs - outputs[:, :1], axis=0) / taken.units["output"]
@@ -135,7 +136,7 @@ def test_other_directions_agree_with_the_library(many, kind):
     curves = response_curves(
         base,
         jnp.asarray(v[None, None], jnp.float32),
-        jnp.linspace(0, 1, pokes.RADII, dtype=jnp.float32),
+        jnp.linspace(0, 1, poke_curve.RADII, dtype=jnp.float32),
         units={name: jnp.float32(unit) for name, unit in many.units.items()},
     )
     found = poke(many, push)
@@ -176,9 +177,8 @@ def test_readoffs_cross_where_outputs_switch(taken):
 
 def test_a_plateau_is_flat_to_the_threshold():
     """A digon whose other line is on: nothing happens until −b is passed."""
-    controls = Controls(n=4, d=2, sparsity=0.9)
-    W = np.array([[1.0, -1.0, 0, 0], [0, 0, 1.0, -1.0]])
-    taken = take(frame_of(controls, W, np.full(4, -0.3)), seed=0)
+    W = np.array([[1.0, -1.0, 0, 0, 0], [0, 0, 1.0, -1.0, 0]])
+    taken = take(frame_of(FIVE, W, np.full(5, -0.3)), seed=0)
     shown = picture(taken)["activations"]
     base = next(k for k, one in enumerate(shown) if one["features"] == [3])
     found = poke(taken, Push(base=base + 1, kind="feature", feature=1))
@@ -207,7 +207,7 @@ def test_a_plateau_is_flat_to_the_threshold():
     ],
 )
 def test_where_a_response_stands_still(curve, expected):
-    found = pokes.still_stretch(np.linspace(0, 2, 101), curve)
+    found = poke_curve.still_stretch(np.linspace(0, 2, 101), curve)
     if expected is None:
         assert found is None
     else:
@@ -230,7 +230,7 @@ def test_a_linear_model_is_its_own_control(taken):
 def test_contours_are_those_of_the_library(many):
     push = Push(base=3, kind="feature", feature=2)
     found = contour(many, push, Second("feature", 7))
-    W, b = (np.asarray(many.bases.subject.params[k], float) for k in ("W", "b"))
+    W, b = (np.asarray(many.subject.params[k], float) for k in ("W", "b"))
     u = W[:, 1] / np.linalg.norm(W[:, 1])
     v = W[:, 6] / np.linalg.norm(W[:, 6])
     assert found["angle"] == pytest.approx(np.degrees(np.arccos(u @ v)), abs=0.1)
@@ -294,7 +294,7 @@ def test_no_boundary_within_reach_is_reported(taken):
 def test_other_draws_and_lengths_compile_nothing_again(taken):
     poke(taken, FEATURE)
     contour(taken, FEATURE, Second("feature", 5))
-    programs = (pokes._drawn, pokes._answers, poke_contour._contours)
+    programs = (pokes._drawn, poke_curve._answers, poke_contour._contours)
     before = [program._cache_size() for program in programs]
     other = take(pentagon_frame(sparsity=0.7), seed=9)
     poke(other, Push(base=5, kind="mixture", feature=1, with_feature=2, reach=4))
@@ -331,6 +331,8 @@ def test_diverged_and_silent_models_say_so():
         take(frame_of(FIVE, np.zeros((2, 5)), np.zeros(5)), seed=0)
     with pytest.raises(SettingsError, match="answers all real samples alike"):
         take(frame_of(FIVE, pentagon(), np.full(5, -9.0)), seed=0)
+    with pytest.raises(SettingsError, match="beyond all bounds"):
+        take(frame_of(FIVE, 1e18 * np.asarray(pentagon()), np.zeros(5)), seed=0)
 
 
 def test_a_world_without_features_says_so(monkeypatch):
@@ -349,15 +351,14 @@ def test_a_world_without_features_says_so(monkeypatch):
 @pytest.mark.parametrize(
     ("push", "field"),
     [
-        (Push(base=1, kind="feature", feature=4), "feature"),
-        (Push(base=1, kind="mixture", feature=1, with_feature=4), "with_feature"),
+        (Push(base=1, kind="feature", feature=5), "feature"),
+        (Push(base=1, kind="mixture", feature=1, with_feature=5), "with_feature"),
         (Push(base=1, kind="mixture", feature=1, with_feature=2), "with_feature"),
     ],
 )
 def test_directions_that_do_not_exist_name_their_field(push, field):
-    controls = Controls(n=4, d=2, sparsity=0.8)
-    W = np.array([[1.0, -1.0, 0, 0], [0, 0, 1.0, 0]])
-    one = take(frame_of(controls, W, np.zeros(4)), seed=0)
+    W = np.array([[1.0, -1.0, 0, 0, 0], [0, 0, 1.0, -1.0, 0]])
+    one = take(frame_of(FIVE, W, np.zeros(5)), seed=0)
     with pytest.raises(SettingsError) as refused:
         poke(one, push)
     assert refused.value.field == field
@@ -512,7 +513,7 @@ def test_pokes_over_the_wire():
         found = one.post(f"{path}/poke-take", json={"step": 0}).json()
         asked = {"taken": found["taken"], "base": 1, "kind": "feature", "feature": 2}
         answer = one.post(f"{path}/poke-push", json=asked).json()
-        assert len(answer["curve"]) == len(answer["outputs"]) == pokes.RADII
+        assert len(answer["curve"]) == len(answer["outputs"]) == poke_curve.RADII
         plane = asked | {"second": {"kind": "feature", "feature": 4}}
         levels = one.post(f"{path}/poke-contour", json=plane).json()["levels"]
         assert [level["name"] for level in levels] == [str(level) for level in LEVELS]

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from toymodels.config import SettingsError, check_count
-from toymodels.explorer.poke import Taken, picture, poke, take
+from toymodels.explorer.poke import Taken, picture, take
 from toymodels.explorer.poke_contour import contour
+from toymodels.explorer.poke_curve import poke
 from toymodels.explorer.poke_directions import MOST_SEED, Push, Second
 
 if TYPE_CHECKING:

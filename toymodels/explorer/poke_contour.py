@@ -28,7 +28,8 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from toymodels.explorer.description import plain
-from toymodels.explorer.poke import LAYER, MOST_PROGRAMS, SHOWN, Taken, degrees, number
+from toymodels.explorer.poke import LAYER, SHOWN, Taken, forget_programs
+from toymodels.explorer.poke_curve import degrees, number
 from toymodels.explorer.poke_directions import (
     Push,
     Second,
@@ -40,6 +41,7 @@ from toymodels.probes import (
     DirectionFamily,
     Level,
     Rays,
+    Subject,
     boundary_radii,
     draw_directions,
     exponent_interval,
@@ -81,8 +83,7 @@ def contour(taken: Taken, push: Push, second: Second) -> dict[str, Any]:
     base = taken.base(push.base - 1)
     u = push_direction(taken.bases, base, push, taken.key, shown=taken.shown)
     v, cosine = second_direction(base, u, second, taken.key)
-    if _contours._cache_size() > MOST_PROGRAMS:  # pyright: ignore
-        _contours.clear_cache()  # pyright: ignore
+    forget_programs(_contours)
     # Where few samples have an active feature, they come again.
     places = np.arange(SHOWN) % taken.shown
     every = taken.bases
@@ -94,7 +95,7 @@ def contour(taken: Taken, push: Push, second: Second) -> dict[str, Any]:
     )
     plane = jnp.asarray(np.stack([u, v]), jnp.float32)
     scale = jnp.float32(push.reach * taken.units[LAYER])
-    found = _contours(base, others, plane, taken.key, scale)
+    found = _contours(taken.subject, base, others, plane, taken.key, scale)
     tau, radii, linear = (np.asarray(array, float) for array in found)
     radii, linear = radii * push.reach, linear * push.reach
     return {
@@ -153,6 +154,7 @@ def _over_planes(radii: Float[np.ndarray, "planes angles"]) -> dict[str, Any]:
 
 @jax.jit
 def _contours(
+    subject: Subject,
     base: Bases,
     others: Bases,
     plane: Float[Array, "two d"],
@@ -166,13 +168,14 @@ def _contours(
     """τ of every level; boundary radii of the model and of its linear control.
 
     Args:
+        subject: the hidden layer.
         base: the activation that the planes lie at.
         others: activations at which τ is measured.
         plane: unit directions u and v.
         key: of random directions.
         scale: the reach as a length in the layer, in which radii come back.
     """
-    subject, d = base.subject, base.h.shape[0]
+    d = base.h.shape[0]
     random_key, feature_key, plane_key = jax.random.split(key, 3)
     random, _ = random_planes(random_key, d, others.h.shape[1])
     features = draw_directions(PEAK, others, feature_key, 1)[:, 0].T

@@ -225,7 +225,7 @@ def _drawn(
 
 def _stored(base: Bases, feature: int, field: str) -> Float[np.ndarray, " d"]:
     """The unit direction of a feature; an error at `field` where there is none."""
-    column = np.asarray(base.subject.params["W"], float)[:, feature - 1]
+    column = np.asarray(base.subject.features(), float)[:, feature - 1]
     if not np.linalg.norm(column) > 0:
         raise SettingsError(
             field, feature, "a feature that has a direction: its column of W is 0"
