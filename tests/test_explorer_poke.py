@@ -275,6 +275,17 @@ def test_contours_are_those_of_the_library(many):
                 change = outputs_of(many, np.stack([h, moved], axis=1))
                 size = np.linalg.norm(change[:, 1] - change[:, 0])
                 assert size == pytest.approx(tau[place], rel=5e-3)
+        # Without ReLU the output moves by ‖Wᵀ·push‖, whatever the activation.
+        across = np.stack([np.cos(found["phi"]), np.sin(found["phi"])])
+        for other in level["linear"]:
+            push_by = np.stack([u, v], axis=1) @ (
+                np.array(other["signs"])[:, None] * across
+            )
+            expected = tau[place] / np.linalg.norm(W.T @ push_by, axis=0) / unit
+            radius = np.array([np.nan if r is None else r for r in other["radii"]])
+            np.testing.assert_allclose(
+                radius, np.where(expected < 2, expected, np.nan), rtol=2e-3
+            )
     assert reached >= 3
 
 
