@@ -32,6 +32,9 @@ install_import_hook("toymodels", "beartype.beartype")
 settings.register_profile("toymodels", derandomize=True, deadline=None, database=None)
 settings.load_profile("toymodels")
 
+pytest.register_assert_rewrite("explorer_pages")
+from explorer_pages import chromium, served, visit  # noqa: E402, F401  (fixtures)
+
 
 @pytest.fixture(autouse=True)
 def few_programs():

@@ -23,6 +23,7 @@ from starlette.routing import Route
 from toymodels.config import SettingsError, check_count
 from toymodels.explorer.controls import Controls
 from toymodels.explorer.fields import page_settings
+from toymodels.explorer.poke_commands import poke_contour, poke_push, poke_take
 from toymodels.explorer.security import Guard
 from toymodels.explorer.sessions import (
     MOST_VIEWERS,
@@ -84,6 +85,9 @@ def explorer_app(
         "settings": _settings,
         "pace": _pace,
         "frame": _frame,
+        "poke-take": poke_take,
+        "poke-push": poke_push,
+        "poke-contour": poke_contour,
     }
     looks = {
         "history": _history,

@@ -13,6 +13,7 @@ import time
 from toymodels.config import SettingsError
 from toymodels.explorer.controls import Controls
 from toymodels.explorer.description import ShapeFinder, describe, shapes_of
+from toymodels.explorer.poke_commands import Pokes
 from toymodels.explorer.trainer import Frame, LiveTrainer
 
 MOST_SESSIONS = 8
@@ -37,6 +38,7 @@ class Session:
         self.trainer.slow_down(PACE)
         self.viewers = 0
         self.last_used = time.monotonic()
+        self.pokes = Pokes()
         self._drawing = threading.Lock()
         self._finder = ShapeFinder()
         self._message = b""

@@ -1,6 +1,8 @@
 // What can be asked of the run beside watching it: a section of the page each.
 
-const ROOMS = [];
+import { beginPoke } from "./poke.js";
+
+const ROOMS = [beginPoke];
 
 /**
  * Begin every room.
