@@ -138,7 +138,8 @@ def _(np, picture, small, small_point, small_rates, vector_panels):
 def _(mo):
     mo.md(r"""
     Drag the slider to see the six features of the last model find their places while
-    the point comes in one of ten inputs. Columns 0, 1 and 2 belong to the point.
+    the point comes in one of ten inputs. The picture counts from 1: features 1, 2 and 3
+    belong to the point.
     """)
     return
 
@@ -728,8 +729,8 @@ def _(mo):
     - That backdoors cannot be found. Detectors that may search *untrusted* data for
       what recurs do better here (spectral signatures in MAD-1), since this backdoor is
       an exact repetition.
-    - How detectors rank in other settings. Their order changes with the size of the
-      model and the rate (MAD-2, MAD-7 and MAD-11).
+    - How detectors rank in other settings. Whether their order is much the same there
+      is left open by MAD-11.
     - Anything about backdoors in language models, where a trigger is no fixed vector.
 
     ## References
