@@ -159,6 +159,8 @@ def test_a_formula_becomes_mathml(generate):
 
     formula = generate.mathml.converted(r"\frac{p}{3} = …", block=True)
     assert formula.startswith("<math") and "<mfrac>" in formula
+    accent = generate.mathml.converted(r"\hat W_i", block=True)
+    assert "<msub>" in accent and "<munderover>" not in accent
     with pytest.raises(MathError):
         generate.mathml.converted(r"\nosuchcommand", block=False)
 
