@@ -3,6 +3,8 @@
 The converter is that of docutils. MathJax would come from another machine.
 """
 
+import html
+import re
 from typing import Any
 from xml.etree import ElementTree
 
@@ -14,6 +16,8 @@ from sphinx.util import logging
 
 MATHML = "http://www.w3.org/1998/Math/MathML"
 ACCENTS = "ˆˉ~˙¨→"
+# Names that HTML knows and XML does not.
+_ENTITY = re.compile(r"&(?!amp;|lt;|gt;|quot;|apos;)\w+;")
 ElementTree.register_namespace("", MATHML)
 
 logger = logging.getLogger(__name__)
@@ -27,7 +31,10 @@ def converted(text: str, *, block: bool) -> str:
     """
     # The converter knows no such sign; a lesson has it in the place of a number.
     text = text.strip().replace("…", r"\ldots ")
-    root = ElementTree.fromstring(tex2mathml(text, as_block=block))
+    formula = _ENTITY.sub(
+        lambda found: html.unescape(found[0]), tex2mathml(text, as_block=block)
+    )
+    root = ElementTree.fromstring(formula)
     for node in root.iter():
         _mend(node)
     return ElementTree.tostring(root, encoding="unicode")
