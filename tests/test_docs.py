@@ -159,6 +159,10 @@ def test_a_formula_becomes_mathml(generate):
 
     formula = generate.mathml.converted(r"\frac{p}{3} = …", block=True)
     assert formula.startswith("<math") and "<mfrac>" in formula
+    words = generate.mathml.converted(r"a < b \text{ if so}", block=False)
+    assert "\u00a0if" in words and "&lt;" in words
+    accent = generate.mathml.converted(r"\hat W_i", block=True)
+    assert "<msub>" in accent and "<munderover>" not in accent
     with pytest.raises(MathError):
         generate.mathml.converted(r"\nosuchcommand", block=False)
 

@@ -3,13 +3,22 @@
 The converter is that of docutils. MathJax would come from another machine.
 """
 
+import html
+import re
 from typing import Any
+from xml.etree import ElementTree
 
 from docutils import nodes
 from docutils.utils.math import MathError
 from docutils.utils.math.latex2mathml import tex2mathml
 from sphinx.application import Sphinx
 from sphinx.util import logging
+
+MATHML = "http://www.w3.org/1998/Math/MathML"
+ACCENTS = "ˆˉ~˙¨→"
+# Names that HTML knows and XML does not.
+_ENTITY = re.compile(r"&(?!amp;|lt;|gt;|quot;|apos;)\w+;")
+ElementTree.register_namespace("", MATHML)
 
 logger = logging.getLogger(__name__)
 
@@ -21,7 +30,29 @@ def converted(text: str, *, block: bool) -> str:
         MathError: the converter does not know a command in it.
     """
     # The converter knows no such sign; a lesson has it in the place of a number.
-    return tex2mathml(text.strip().replace("…", r"\ldots "), as_block=block)
+    text = text.strip().replace("…", r"\ldots ")
+    formula = _ENTITY.sub(
+        lambda found: html.unescape(found[0]), tex2mathml(text, as_block=block)
+    )
+    root = ElementTree.fromstring(formula)
+    for node in root.iter():
+        _mend(node)
+    return ElementTree.tostring(root, encoding="unicode")
+
+
+def _mend(node: ElementTree.Element) -> None:
+    """What the converter sets otherwise than LaTeX: the index of Ŵ_i, and ‖·‖²."""
+    kind = node.tag.rpartition("}")[2]
+    if kind == "munderover" and len(node) == 3 and node[2].text in set(ACCENTS):
+        # It comes below the letter, like a limit.
+        base, index, accent = node
+        over = ElementTree.Element(f"{{{MATHML}}}mover", {"accent": "true"})
+        over.extend([base, accent])
+        node.tag = f"{{{MATHML}}}msub"
+        node[:] = [over, index]
+    if kind in ("msub", "msup", "msubsup") and node[0].text == "‖":
+        # A bar that carries an index would grow with it.
+        node[0].set("stretchy", "false")
 
 
 def _visit(self: Any, node: nodes.Element) -> None:
