@@ -97,7 +97,7 @@ def map_title(controls: Controls, axes: Sequence[Axis]) -> str:
         "anticorrelated": f", one of {controls.group_size} at a time",
     }
     levels = axes[0].values
-    swept = f"S from {levels[0]:g} to {levels[-1]:g}"
+    swept = f"S from {levels[0]:.3g} to {levels[-1]:.3g}"
     if len(axes) > 1:
         swept += " × relative importance"
     elif controls.importance_decay != 1:
@@ -111,7 +111,7 @@ def map_title(controls: Controls, axes: Sequence[Axis]) -> str:
 
 def phases(W: Float[np.ndarray, "points d n"]) -> Int[np.ndarray, "points n"]:
     """What became of every feature: a place in `PHASES`, −1 where W is not finite."""
-    finite = np.isfinite(W).all(axis=(1, 2))
+    finite = np.asarray(np.isfinite(W).all(axis=(1, 2)))
     geometry = measure(np.where(finite[:, None, None], W, 0))
     shared = np.asarray(geometry.interference) >= LEAST_INTERFERENCE
     found = np.where(shared, SHARED, ALONE)
@@ -145,7 +145,7 @@ def best_of(
     )
     # A ReLU makes 0 of NaN, so the loss of weights that diverged may look finite.
     sound = [np.isfinite(v).all(axis=tuple(range(2, v.ndim))) for v in params.values()]
-    loss = np.where(np.all(sound, axis=0), loss, np.nan)
+    loss = np.asarray(np.where(np.all(sound, axis=0), loss, np.nan))
     chosen = np.argmin(np.where(np.isfinite(loss), loss, np.inf), axis=1)
     rows = np.arange(len(chosen))
     kept = {name: np.asarray(value)[rows, chosen] for name, value in params.items()}

@@ -11,20 +11,19 @@ dimensions.
 
 import dataclasses
 import functools
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from toymodels.config import SettingsError, from_json
-from toymodels.explorer.controls import MOST_FEATURES, Controls
+from toymodels.disk import StoreError
+from toymodels.explorer.controls import Controls
 from toymodels.explorer.map import Axis, Map, best_of, map_title
-from toymodels.features import IndependentFeatures
-from toymodels.models import Autoencoder
+from toymodels.explorer.spec_controls import controls_of
 from toymodels.store import Store
-from toymodels.training import Objective, Run, TrainSpec
-from toymodels.training.spec import VARIED
+from toymodels.training import Run, TrainSpec
 
 LEAST_POINTS = 5
 # Of a training that is read whole: parameters of all runs and snapshots.
@@ -33,8 +32,8 @@ MOST_POINTS = 1000
 # Sent to the page.
 MOST_SENT_NUMBERS = 200_000
 MOST_KEPT = 8
-# Sparsity and decay are single precision in a store.
-DIGITS = 6
+# Entries of a store of which it is known whether they are maps.
+MOST_REMEMBERED = 10_000
 
 
 @dataclasses.dataclass(frozen=True)
@@ -61,24 +60,13 @@ def stored_maps(store: Store) -> list[StoredMap]:
         store: may be absent; then there are none.
     """
     newest: dict[str, tuple[float, StoredMap]] = {}
-    for age, key, spec in _candidates(store):
-        found = sweep_of(spec)
-        if found is None:
+    for path in store.root.glob("*.json"):
+        try:
+            age = path.stat().st_mtime
+        except OSError:  # just removed
             continue
-        first, seeds = found.controls[0], len(spec.seeds)
-        runs = "one training" if seeds == 1 else f"the best of {seeds} restarts"
-        one = StoredMap(
-            key=key,
-            title=map_title(first, found.axes),
-            n=first.n,
-            d=first.d,
-            activation=first.activation,
-            source=(
-                f"From the store: {runs} of {spec.steps:,} steps at each point, "
-                f"training {key[:8]}."
-            ),
-        )
-        if one.title not in newest or newest[one.title][0] < age:
+        one = _stored(store, path.stem, age)
+        if one is not None and newest.get(one.title, (-1.0,))[0] < age:
             newest[one.title] = (age, one)
     ordered = (one for _, one in newest.values())
     return sorted(ordered, key=lambda m: (m.activation != "relu", m.n, m.d, m.title))
@@ -120,38 +108,21 @@ class Sweep:
 
 def sweep_of(spec: TrainSpec) -> Sweep | None:
     """The axes and the points of a training, or None if it is no map."""
-    if not (_is_ours(spec) and _is_small(spec)):
+    if not _is_small(spec) or spec.features.members not in (None, spec.members):
         return None
-    p = np.asarray(spec.features.probability, np.float64)
-    decay = _decay(spec)
-    rates = [np.unique(value) for value in (spec.learning_rate, spec.weight_decay)]
-    if p.ndim != 2 or not (p == p[:, :1]).all() or decay is None:
-        return None
-    if len(p) != spec.members or any(len(rate) > 1 for rate in rates):
-        return None
-    adam = spec.optimiser.name == "adam"
     try:
-        controls = [
-            Controls(
-                n=spec.model.n,
-                d=spec.model.d,
-                sparsity=_rounded(1 - one),
-                importance_decay=_rounded(r),
-                learning_rate=_rounded(rates[0][0]),
-                weight_decay=0.0 if adam else _rounded(rates[1][0]),
-                activation=spec.model.activation,
-                batch=spec.batch,
-                seed=spec.seed,
-            )
-            for one, r in zip(p[:, 0], decay, strict=True)
-        ]
+        return arranged(controls_of(spec, range(spec.members)))
     except SettingsError:  # more than the explorer can set
         return None
-    return arranged(controls)
 
 
 def arranged(controls: Sequence[Controls]) -> Sweep | None:
     """Points in the order of a map, or None where they are no line and no grid."""
+    common = {
+        dataclasses.replace(c, sparsity=0.0, importance_decay=1.0) for c in controls
+    }
+    if len(common) > 1:
+        return None
     S = np.array([one.sparsity for one in controls])
     r = np.array([one.importance_decay for one in controls])
     levels, ratios = np.unique(S), np.unique(r)
@@ -168,66 +139,50 @@ def arranged(controls: Sequence[Controls]) -> Sweep | None:
     return Sweep(tuple(axes), tuple(controls[k] for k in members), members)
 
 
-def _candidates(store: Store) -> Iterator[tuple[float, str, TrainSpec]]:
-    """When it was written, key and settings of every training of an autoencoder."""
-    for manifest in store.manifests():
-        data: Any = manifest.get("settings")
+@functools.lru_cache(maxsize=MOST_REMEMBERED)
+def _stored(store: Store, key: str, age: float) -> StoredMap | None:
+    """The map that an entry of the store is, if it is one.
+
+    Args:
+        store: where it is.
+        key: of the entry.
+        age: when it was written; the answer is remembered until it is written again.
+    """
+    try:
+        data: Any = (store.manifest(key) or {}).get("settings")
         if not (isinstance(data, dict) and data.get("type") == "TrainSpec"):
-            continue
-        kinds = [(data.get(part) or {}).get("type") for part in ("model", "features")]
-        if kinds != ["Autoencoder", "IndependentFeatures"]:
-            continue
-        try:
-            spec = from_json(data)
-            age = (store.root / f"{manifest['key']}.json").stat().st_mtime
-        except (ValueError, TypeError, KeyError, OSError):
-            continue  # of another version, or just removed
-        yield age, manifest["key"], spec
-
-
-def _is_ours(spec: TrainSpec) -> bool:
-    """Whether the explorer could train one of its members on."""
-    model, features = spec.model, spec.features
-    return (
-        isinstance(model, Autoencoder)
-        and isinstance(features, IndependentFeatures)
-        and features.values == "uniform"
-        and (model.tied, model.bias) == (True, True)
-        and model.hidden_activation == "identity"
-        and spec.objective == Objective()
-        and all(getattr(spec, name) is None for name in VARIED)
-        and spec.optimiser.name in ("adam", "adamw")
+            return None
+        if (data.get("model") or {}).get("type") != "Autoencoder":
+            return None
+        spec = from_json(data)
+    except (ValueError, TypeError, KeyError, StoreError):
+        return None  # damaged, or of another version
+    found = sweep_of(spec)
+    if found is None:
+        return None
+    first, seeds = found.controls[0], len(spec.seeds)
+    runs = "one training" if seeds == 1 else f"the best of {seeds} restarts"
+    return StoredMap(
+        key=key,
+        title=map_title(first, found.axes),
+        n=first.n,
+        d=first.d,
+        activation=first.activation,
+        source=(
+            f"From the store: {runs} of {spec.steps:,} steps at each point, "
+            f"training {key[:8]}."
+        ),
     )
 
 
 def _is_small(spec: TrainSpec) -> bool:
-    numbers = spec.runs * spec.model.n * spec.model.d * (1 + len(spec.snapshots))
-    sent = spec.members * spec.model.n * spec.model.d
+    """Whether it can be read and sent; sizes alone, before anything is computed."""
+    weights = spec.model.n * getattr(spec.model, "d", 1)
     return (
         LEAST_POINTS <= spec.members <= MOST_POINTS
-        and spec.model.n <= MOST_FEATURES
-        and numbers <= MOST_STORED_NUMBERS
-        and sent <= MOST_SENT_NUMBERS
+        and spec.runs * weights * (1 + len(spec.snapshots)) <= MOST_STORED_NUMBERS
+        and spec.members * weights <= MOST_SENT_NUMBERS
     )
-
-
-def _decay(spec: TrainSpec) -> Float[np.ndarray, " members"] | None:
-    """The base of which the importances are powers, or None if they are none."""
-    rank = min(spec.importance.ndim, 1)
-    importance = spec.over_runs(spec.importance, rank).reshape(spec.runs, -1)
-    # All seeds have those of the members, unless they were given over the runs.
-    by_seed = importance.reshape(len(spec.seeds), spec.members, -1)
-    if not (by_seed == by_seed[:1]).all() or not (by_seed > 0).all():
-        return None
-    shape = (spec.members, spec.model.n)
-    importance = np.broadcast_to(by_seed[0], shape).astype(np.float64)
-    base = importance[:, 1] / importance[:, 0]
-    powers = base[:, None] ** np.arange(spec.model.n)
-    return base if np.allclose(powers, importance, rtol=1e-4) else None
-
-
-def _rounded(value: Any) -> float:
-    return float(f"{float(value):.{DIGITS}g}")
 
 
 @functools.lru_cache(maxsize=MOST_KEPT)
