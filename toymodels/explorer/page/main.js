@@ -338,7 +338,9 @@ async function beginSaved() {
   form.disable();
   document.body.classList.add("saved");
   for (const id of ["step-one", "step-many", "restart", "pace-label", "examples", "example-text", "weights", "save-page", "copy-link", "begin-random"]) byId(id).hidden = true;
-  byId("take-text").textContent = "This page was saved: it holds a run's history, and needs no server.";
+  byId("take-text").textContent = data.about;
+  // Nothing can be played that is one picture.
+  if (data.frames.length === 1) for (const id of ["play", "scrub-row", "status"]) byId(id).hidden = true;
   listen();
   await run.begin();
   history.fill(await run.history());
