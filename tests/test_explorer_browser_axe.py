@@ -13,6 +13,7 @@ from explorer_pages import (
     pause,
     play,
     status,
+    step_of,
     visiting,
     wait_until,
 )
@@ -99,7 +100,7 @@ def test_while_it_plays_and_when_it_rests(axe, window):
 def test_in_every_dimension(axe, window, link):
     page = window.page(f"#{link}")
     page.click("#step-many")
-    wait_until(page, lambda: status(page) == "paused")
+    wait_until(page, lambda: step_of(page) == 100)
     opened(page)
     check(axe, page)
 
@@ -126,7 +127,7 @@ def test_where_the_server_objects(axe, chromium, served, size):
 def test_when_it_has_diverged(axe, window, served):
     page = window.page()
     page.click("#step-one")
-    wait_until(page, lambda: status(page) == "paused")
+    wait_until(page, lambda: step_of(page) == 1)
     kept = max(served[1]._sessions.values(), key=lambda session: session.last_used)
     state = kept.trainer._state
     state.params["W"] = state.params["W"] * np.float32(1e30)
