@@ -12,7 +12,7 @@ from toymodels.cli import main
 from toymodels.cli.history import HISTORY, load_history
 from toymodels.explorer import Controls
 from toymodels.explorer.spec_controls import controls_of
-from toymodels.training.weights import WeightsError
+from toymodels.training.weights import WeightsError, weights_bytes
 
 QUICK = ["--steps", "40", "--batch", "16"]
 
@@ -98,9 +98,12 @@ def test_weights_alone_are_enough(plain, tmp_path):
     assert data["frames"][0]["loss"] is None and "history" not in data
 
 
-def test_a_diverged_run_is_shown_as_such(tmp_path):
-    flags = ["--optimiser.name", "sgd", "--optimiser.learning-rate", "1e30"]
-    folder = train(tmp_path / "lost", *flags)
+def test_a_diverged_run_is_shown_as_such(plain, tmp_path):
+    folder = tmp_path / "lost"
+    shutil.copytree(plain, folder)
+    spec, params, indices = tm.load_weights(folder / "weights.safetensors")
+    lost = {name: np.full_like(value, np.nan) for name, value in params.items()}
+    (folder / "weights.safetensors").write_bytes(weights_bytes(spec, lost, indices))
     data = exported(folder)
     assert data["status"] == "diverged"
     assert data["frames"][-1]["norms"] == [None] * 5

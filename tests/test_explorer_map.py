@@ -167,7 +167,7 @@ def test_a_grid_goes_along_sparsity_then_importance(shelf):
         sweep_spec(importance=np.array([1.0, 0.5, 0.4])),
         sweep_spec(learning_rate=np.linspace(1e-3, 1e-2, 5)),
         sweep_spec(features=tm.IndependentFeatures(n=3, probability=0.1)),
-        sweep_spec(exponent=3.0),
+        sweep_spec(noise=0.1),
         sweep_spec(
             features=tm.IndependentFeatures(
                 n=3, probability=np.array(LEVELS)[:, None] * [1, 1, 0.5]
