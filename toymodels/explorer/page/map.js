@@ -8,10 +8,10 @@ import { SphereView } from "./sphere.js";
 import { capital, shapeDetail, shapeTitle } from "./story.js";
 import { brief } from "./svg.js";
 
-const POLL_MS = 400;
+const MAP_POLL_MS = 400;
 const inMap = (id) => document.getElementById(`map-${id}`);
 
-function made(name, properties = {}, ...children) {
+function mapNode(name, properties = {}, ...children) {
   const node = Object.assign(document.createElement(name), properties);
   node.append(...children);
   return node;
@@ -54,7 +54,7 @@ class MapRoom {
     const found = await this.ask(() => this.run.look("maps"));
     if (!found) return;
     this.maps = found.maps;
-    inMap("select").replaceChildren(...this.maps.map(({ id, title }) => made("option", { value: id, textContent: title })));
+    inMap("select").replaceChildren(...this.maps.map(({ id, title }) => mapNode("option", { value: id, textContent: title })));
     inMap("select-label").hidden = !this.maps.length;
     if (!this.maps.length) {
       this.say("There is no map in the store yet: “make figures” leaves some. One of this run takes some seconds.");
@@ -115,7 +115,7 @@ class MapRoom {
     inMap("make").disabled = true;
     let now;
     do {
-      await new Promise((done) => setTimeout(done, POLL_MS));
+      await new Promise((done) => setTimeout(done, MAP_POLL_MS));
       now = await this.ask(() => this.run.look("map-making"));
       if (this.following !== isOurs) return;
       if (now?.state === "training") {
@@ -133,8 +133,8 @@ class MapRoom {
 
   showLegend() {
     const grid = this.map.axes.length > 1;
-    const entries = this.map.phases.map((name, k) => made("li", {}, made("span", { className: `swatch phase-${k}` }), name));
-    if (this.map.boundary) entries.push(made("li", {}, made("span", { className: "swatch phase-line" }), "closed form"));
+    const entries = this.map.phases.map((name, k) => mapNode("li", {}, mapNode("span", { className: `swatch phase-${k}` }), name));
+    if (this.map.boundary) entries.push(mapNode("li", {}, mapNode("span", { className: "swatch phase-line" }), "closed form"));
     inMap("legend").replaceChildren(...entries);
     const what = grid
       ? "The colour says what became of feature 2, whose importance changes from row to row."
@@ -185,7 +185,7 @@ class MapRoom {
       ["Stored", `${count(1) + count(2)} of ${n}: ${count(1)} with a dimension of their own, ${count(2)} in superposition`],
       ["Dimensionality", this.dimensionality(point)],
     ];
-    inMap("numbers").replaceChildren(...numbers.flatMap(([name, text]) => [made("dt", { textContent: name }), made("dd", { textContent: text })]));
+    inMap("numbers").replaceChildren(...numbers.flatMap(([name, text]) => [mapNode("dt", { textContent: name }), mapNode("dd", { textContent: text })]));
   }
 
   dimensionality(point) {
@@ -209,13 +209,13 @@ class MapRoom {
     if (!inMap("details").open || !this.map) return;
     const grid = this.map.axes.length > 1;
     const heads = ["S", ...(grid ? ["relative importance"] : []), "loss", "stored", "own dimension", "in superposition", "shape"];
-    const top = made("tr", {}, ...heads.map((text) => made("th", { scope: "col", textContent: text })));
+    const top = mapNode("tr", {}, ...heads.map((text) => mapNode("th", { scope: "col", textContent: text })));
     const rows = this.map.points.map((point) => {
       const count = (phase) => point.phases.filter((one) => one === phase).length;
       const cells = [...(grid ? [brief(point.controls.importance_decay)] : []), brief(point.loss), count(1) + count(2), count(1), count(2), point.shape];
-      return made("tr", {}, made("th", { scope: "row", textContent: brief(point.controls.sparsity) }), ...cells.map((text) => made("td", { textContent: text })));
+      return mapNode("tr", {}, mapNode("th", { scope: "row", textContent: brief(point.controls.sparsity) }), ...cells.map((text) => mapNode("td", { textContent: text })));
     });
-    inMap("table").replaceChildren(made("caption", { textContent: this.map.title }), made("thead", {}, top), made("tbody", {}, ...rows));
+    inMap("table").replaceChildren(mapNode("caption", { textContent: this.map.title }), mapNode("thead", {}, top), mapNode("tbody", {}, ...rows));
   }
 
   // --- going on from a point -------------------------------------------------------

@@ -5,8 +5,8 @@ import { add, brief, pool, set } from "./svg.js";
 const MAP = { left: 62, right: 14, top: 34, bottom: 46 };
 const MAP_TALL = 400;
 // In pixels of the page, so that words keep their size on a phone.
-const [LEAST_WIDTH, MOST_WIDTH] = [260, 900];
-const MOST_DOT = 4;
+const [MAP_NARROWEST, MAP_WIDEST] = [260, 900];
+const MAP_DOT = 4;
 const MOST_CELL = 60;
 const LEAST_CELL = 3.4;
 // Smaller cells have no room for a mark; the table says what they are.
@@ -32,7 +32,7 @@ export function placeOn(axis, value) {
   return k + (step ? (wanted - places[k]) / step : 0);
 }
 
-function everyOf(count, most) {
+function everySome(count, most) {
   return Math.max(1, Math.ceil(count / most));
 }
 
@@ -53,7 +53,7 @@ export class MapPicture {
   }
 
   fittingWidth() {
-    return Math.round(Math.min(Math.max(this.place.clientWidth, LEAST_WIDTH), MOST_WIDTH));
+    return Math.round(Math.min(Math.max(this.place.clientWidth, MAP_NARROWEST), MAP_WIDEST));
   }
 
   /** A map as the server describes it; it begins with the point nearest to settings. */
@@ -103,7 +103,7 @@ export class MapPicture {
       shown.forEach((phase, feature) => {
         const [x, y] = [left, this.y(this.up ? Math.floor(k / this.columns) : feature)];
         add(group, "rect", { x: x + gap / 2, y: y + gap / 2, width: this.wide - gap, height: this.tall - gap, rx: marked ? 2 : 0, class: `phase-${phase ?? "none"}` });
-        if (marked && phase === 2) add(group, "circle", { cx: x + this.wide / 2, cy: y + this.tall / 2, r: Math.min(Math.min(this.wide, this.tall) / 6, MOST_DOT), class: "phase-dot" });
+        if (marked && phase === 2) add(group, "circle", { cx: x + this.wide / 2, cy: y + this.tall / 2, r: Math.min(Math.min(this.wide, this.tall) / 6, MAP_DOT), class: "phase-dot" });
         if (marked && phase === null) add(group, "text", { x: x + this.wide / 2, y: y + this.tall / 2 + 4, class: "tick middle" }, "×");
       });
       group.dataset.point = k;
@@ -119,14 +119,14 @@ export class MapPicture {
   drawLabels() {
     this.labels.replaceChildren();
     const below = MAP.top + this.tall * this.rows;
-    const everyColumn = everyOf(this.columns, (this.width - MAP.left - MAP.right) / COLUMN_TICK_WIDTH);
+    const everyColumn = everySome(this.columns, (this.width - MAP.left - MAP.right) / COLUMN_TICK_WIDTH);
     this.across.values.forEach((value, k) => {
       if (k % everyColumn && k !== this.columns - 1) return;
       if (k !== this.columns - 1 && this.columns - 1 - k < everyColumn) return;
       add(this.labels, "text", { x: this.x(k + 0.5), y: below + 17, class: "tick middle" }, brief(Number(value.toPrecision(3))));
     });
     add(this.labels, "text", { x: MAP.left + (this.width - MAP.left - MAP.right) / 2, y: below + 38, class: "middle" }, this.across.label);
-    const everyRow = everyOf(this.rows, MOST_ROW_TICKS);
+    const everyRow = everySome(this.rows, MOST_ROW_TICKS);
     for (let row = 0; row < this.rows; row += everyRow) {
       const text = this.up ? brief(Number(this.up.values[row].toPrecision(2))) : row + 1;
       add(this.labels, "text", { x: MAP.left - 8, y: this.y(row) + this.tall / 2 + 4, class: "tick end" }, text);
