@@ -165,6 +165,23 @@ def test_the_map(axe, window, monkeypatch, tmp_path):
     check(axe, page)
 
 
+def test_every_room_after_its_first_question(axe, window):
+    """A room's primary button asks it something; whatever comes is looked at."""
+    page = window.page()
+    page.click("#step-many")
+    wait_until(page, lambda: step_of(page) == 100)
+    for button in page.locator("section.room button.primary").all():
+        button.scroll_into_view_if_needed()
+        if not (button.is_visible() and button.is_enabled()):
+            continue
+        button.click()
+        busy = page.locator("section.room [aria-busy=true], section.room.is-busy")
+        page.wait_for_timeout(300)
+        wait_until(page, lambda busy=busy: busy.count() == 0)
+    opened(page)
+    check(axe, page)
+
+
 @pytest.mark.parametrize("flags", [[], ["--snapshots", "5"]], ids=["end", "history"])
 def test_an_exported_page(axe, chromium, size, tmp_path, flags):
     folder = tmp_path / "run"
