@@ -29,6 +29,7 @@ def trained(tmp_path_factory):
 
 def test_train_writes_weights_with_settings_and_a_manifest(trained):
     assert sorted(p.name for p in trained.iterdir()) == [
+        "history.safetensors",
         "run.json",
         "weights.safetensors",
     ]

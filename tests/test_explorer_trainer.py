@@ -232,6 +232,8 @@ def test_groups_and_backdoor_are_what_is_trained():
         ({"batch": 10**9}, "batch"),
         ({"seed": -1}, "seed"),
         ({"importance_decay": 0.0}, "importance_decay"),
+        ({"importance_decay": 11.0}, "importance_decay"),
+        ({"importance_decay": 2.0, "n": 50}, "importance_decay"),
         ({"colour": "red"}, "settings"),
         ([1], "settings"),
     ],

@@ -10,6 +10,7 @@ import tyro
 from toymodels.cli.construct import Construct
 from toymodels.cli.detect import Detect
 from toymodels.cli.explore import Explore
+from toymodels.cli.export import Export
 from toymodels.cli.geometry import Geometry
 from toymodels.cli.lessons import Lessons
 from toymodels.cli.list_experiments import ListExperiments
@@ -33,6 +34,7 @@ Command = (
     | Annotated[Detect, tyro.conf.subcommand("detect")]
     | Annotated[ProbeCommand, tyro.conf.subcommand("probe")]
     | Annotated[Explore, tyro.conf.subcommand("explore")]
+    | Annotated[Export, tyro.conf.subcommand("export")]
     | Annotated[Lessons, tyro.conf.subcommand("lessons")]
 )
 

@@ -1,7 +1,8 @@
 """`toymodels train`: an ensemble from flags or from a file, into a folder.
 
 The folder holds `weights.safetensors` (with the settings inside), `run.json` (losses,
-status, provenance) and, while training, `checkpoints/`: the same command goes on from
+status, provenance), `history.safetensors` (the loss on the way, and snapshots if they
+were asked for) and, while training, `checkpoints/`: the same command goes on from
 there.
 """
 
@@ -24,6 +25,7 @@ from rich.progress import (
 )
 
 from toymodels.anomaly.planted import planted_share
+from toymodels.cli.history import save_history
 from toymodels.cli.world import Distribution, Network, ObjectiveFlags, OptimiserFlags
 from toymodels.config import (
     SettingsError,
@@ -46,12 +48,14 @@ from toymodels.training import (
     checkpointed_chunks,
     finish,
     is_complete,
+    linear_steps,
     load_weights,
     memory_need,
     save_weights,
 )
 
 WEIGHTS, MANIFEST, CHECKPOINTS = "weights.safetensors", "run.json", "checkpoints"
+MOST_KEPT = 10_000
 # How the outputs of a head are compared with their targets.
 MEASURES = {"linear": "power", "logistic": "bernoulli", "softmax": "softmax"}
 
@@ -88,6 +92,8 @@ class Train:
         seeds: repetitions with other initial weights and samples.
         steps: updates.
         batch: fresh samples in each update.
+        snapshots: how often the weights are kept on the way, at even distances, for
+            `toymodels export`.
         seed: root of every random number.
     """
 
@@ -105,6 +111,7 @@ class Train:
     seeds: int = 1
     steps: int = 10_000
     batch: int = 1024
+    snapshots: int = 0
     seed: int = 0
 
     def run(self) -> int:
@@ -147,8 +154,14 @@ class Train:
             seeds=self.seeds,
             steps=self.steps,
             batch=self.batch,
+            snapshots=self._snapshots(),
             seed=self.seed,
         )
+
+    def _snapshots(self) -> tuple[int, ...]:
+        """Steps after which weights are kept; that of the end is in the weights."""
+        count = check_count("snapshots", self.snapshots, minimum=0, maximum=MOST_KEPT)
+        return linear_steps(self.steps, count)[:-1] if count else ()
 
     def _objective(self) -> Objective:
         """That of the flags, or the cross-entropy of a head with logits."""
@@ -225,6 +238,7 @@ class Train:
 def save_run(folder: Path, run: Run, seconds: float) -> None:
     """Write the weights, and what is known about them, into a folder."""
     save_weights(folder / WEIGHTS, run)
+    save_history(folder, run)
     manifest = {
         **provenance(),
         "seconds": round(seconds, 3),

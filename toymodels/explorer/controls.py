@@ -26,6 +26,7 @@ from toymodels.training.state import Inputs, inputs_of
 
 # Sizes at which a step takes little time and a frame little room.
 MOST_FEATURES, MOST_DIMENSIONS, MOST_BATCH = 100, 20, 4096
+MOST_IMPORTANCE = 10_000
 # A live training has no end; the constant schedule does not look at this.
 ENDLESS = 2**31 - 1
 ACTIVATIONS = ("relu", "identity", "gelu")
@@ -40,7 +41,8 @@ class Controls:
         n: features, 2 to 100.
         d: hidden dimensions, 1 to 20, fewer than n.
         sparsity: S, share of samples in which a feature (or a group) is off.
-        importance_decay: importance of feature i is decay^i.
+        importance_decay: importance of feature i is decay^i; above 1, up to 10, the
+            later features matter more.
         exponent: q of the loss |x − x̂|^q.
         learning_rate: of AdamW.
         weight_decay: of AdamW.
@@ -85,8 +87,16 @@ class Controls:
             raise SettingsError("d", self.d, f"fewer than n = {self.n} dimensions")
         check_range("sparsity", self.sparsity, low=0.0, high=0.999)
         check_range(
-            "importance_decay", self.importance_decay, low=0.0, high=1.0, open_low=True
+            "importance_decay", self.importance_decay, low=0.0, high=10.0, open_low=True
         )
+        largest = self.importance_decay ** (self.n - 1)
+        if largest > MOST_IMPORTANCE:
+            raise SettingsError(
+                "importance_decay",
+                self.importance_decay,
+                f"importances of at most {MOST_IMPORTANCE:,}",
+                "1",
+            )
         check_range("exponent", self.exponent, low=1.0, high=8.0, hint="exponent=2")
         check_range("learning_rate", self.learning_rate, low=1e-6, high=1.0)
         check_range("weight_decay", self.weight_decay, low=0.0, high=10.0)

@@ -10,7 +10,7 @@ import time
 from typing import Any
 
 import numpy as np
-from jaxtyping import Num
+from jaxtyping import Float, Num
 
 from toymodels.explorer.controls import Controls
 from toymodels.explorer.theory_lines import TheoryLine, theory_lines
@@ -34,13 +34,24 @@ def describe(frame: Frame, shapes: list[Shape]) -> dict[str, Any]:
     Returns:
         Plain data for JSON; numbers that are not finite are None.
     """
-    geometry = measure(frame.W)
-    named = [shape for shape in shapes if shape.name not in ("single", "unmatched")]
-    return {
+    return geometry_data(frame.W, frame.b, shapes) | {
         "step": frame.step,
         "loss": frame.loss,
-        "W": plain(frame.W),
-        "b": plain(frame.b),
+        "start": frame.start,
+        "controls": dataclasses.asdict(frame.controls),
+        "theory": [dataclasses.asdict(line) for line in _lines(frame.controls)],
+    }
+
+
+def geometry_data(
+    W: Float[np.ndarray, "d n"], b: Float[np.ndarray, " n"], shapes: list[Shape]
+) -> dict[str, Any]:
+    """The weights of a model, its measures and its shapes, in plain data."""
+    geometry = measure(W)
+    named = [shape for shape in shapes if shape.name not in ("single", "unmatched")]
+    return {
+        "W": plain(W),
+        "b": plain(b),
         "norms": plain(np.asarray(geometry.norms)),
         "dimensionality": plain(np.asarray(geometry.dimensionality)),
         "represented": np.asarray(geometry.represented).tolist(),
@@ -56,8 +67,6 @@ def describe(frame: Frame, shapes: list[Shape]) -> dict[str, Any]:
         "shape": tegum_name(shapes),
         # Of the worst: a product is as far from its ideal as its farthest factor.
         "distance": max((round(s.distance, DIGITS) for s in named), default=None),
-        "controls": dataclasses.asdict(frame.controls),
-        "theory": [dataclasses.asdict(line) for line in _lines(frame.controls)],
     }
 
 
@@ -103,7 +112,12 @@ class ShapeFinder:
 
 def shapes_of(frame: Frame) -> list[Shape]:
     """The shapes in a frame; none where training has diverged."""
-    return find_shapes(frame.W) if np.isfinite(frame.W).all() else []
+    return shapes_in(frame.W)
+
+
+def shapes_in(W: Float[np.ndarray, "d n"]) -> list[Shape]:
+    """The shapes in weights; none where they are not finite."""
+    return find_shapes(W) if np.isfinite(W).all() else []
 
 
 @functools.lru_cache(maxsize=64)

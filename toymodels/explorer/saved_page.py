@@ -13,6 +13,9 @@ import json
 import re
 from pathlib import Path
 
+import numpy as np
+from jaxtyping import Float, Int
+
 from toymodels.config import SettingsError
 from toymodels.explorer.description import describe, shapes_of
 from toymodels.explorer.fields import page_settings
@@ -55,17 +58,49 @@ def saved_page(trainer: LiveTrainer) -> str:
     Args:
         trainer: whose run it is; it goes on undisturbed.
     """
-    frames = _chosen(trainer.frames())
+    frames = trainer.frames()
     try:
         script = run_script(trainer, frames[-1].step)
     except SettingsError as error:
         script = f"# {error}"
+    about = (
+        "This page was saved: it holds a run's history, and needs no server."
+        if len(frames) > 1
+        else "This page was saved before any training, and needs no server."
+    )
+    return page_with(frames, status=trainer.status, script=script, about=about)
+
+
+def page_with(
+    frames: list[Frame],
+    *,
+    status: str,
+    script: str,
+    about: str,
+    history: tuple[Int[np.ndarray, " k"], Float[np.ndarray, " k"]] | None = None,
+) -> str:
+    """The page with frames inside.
+
+    Args:
+        frames: in order; of too many, some at even distances.
+        status: at the last one.
+        script: that makes the weights of the last one again.
+        about: what the page holds, in a sentence.
+        history: steps and losses, where there are more of them than frames.
+    """
+    frames = _chosen(frames)
     data = {
         "page": page_settings(),
         "frames": [describe(frame, shapes_of(frame)) for frame in frames],
-        "status": trainer.status,
+        "status": status,
         "script": script,
+        "about": about,
     }
+    if history is not None and len(history[0]):
+        data["history"] = {
+            "steps": history[0].tolist(),
+            "losses": [_number(loss) for loss in history[1]],
+        }
     # "<" inside a script could end it.
     text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
     style = (PAGE / "style.css").read_text(encoding="utf-8")
@@ -92,6 +127,11 @@ def _chosen(frames: list[Frame]) -> list[Frame]:
         return frames
     last = len(frames) - 1
     return [frames[round(k * last / (most - 1))] for k in range(most)]
+
+
+def _number(value: float | np.floating) -> float | None:
+    """In as many digits as a curve needs; None if it is not finite."""
+    return float(f"{float(value):.5g}") if np.isfinite(value) else None
 
 
 def _digest(text: str) -> str:

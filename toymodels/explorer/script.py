@@ -1,12 +1,15 @@
 """A live run as a Python script that makes it again, to the same weights.
 
 Settings that were changed on the way are in the script, each with the step from which
-it held.
+it held; so are the weights that it began with, where they were not random.
 """
+
+import numpy as np
+from jaxtyping import Float
 
 from toymodels.config import SettingsError
 from toymodels.explorer.controls import Controls
-from toymodels.explorer.trainer import MOST_CHANGES, LiveTrainer, Segment
+from toymodels.explorer.trainer import MOST_CHANGES, LiveTrainer, Segment, Start
 
 _HEAD = '''"""{title}"""
 
@@ -14,6 +17,16 @@ import numpy as np
 
 import toymodels as tm
 '''
+
+_START = """
+# The weights that it began with: {words}.
+START = {{
+    "W": [
+{W}
+    ],
+    "b": {b},
+}}
+"""
 
 _STATE = """from toymodels.training.state import advance, init, inputs_of, plan_of
 """
@@ -51,10 +64,14 @@ PARTS = [
 ]
 
 state = init(spec(**PARTS[0][1]))
-for until, settings in PARTS:
+{begin}for until, settings in PARTS:
     part = spec(**settings)
     state = advance(plan_of(part), inputs_of(part), state, np.int32(until))
 W, b = (np.asarray(state.params[name][0]) for name in ("W", "b"))
+"""
+
+_BEGIN = """given = {name: jnp.asarray([v], np.float32) for name, v in START.items()}
+state = dataclasses.replace(state, params=given)
 """
 
 _TAIL = """
@@ -62,6 +79,12 @@ if __name__ == "__main__":
     print("columns of W:", W.T.round(3).tolist())
     print("shape:", tm.tegum_name(tm.find_shapes(W)))
 """
+
+# The script imports what it uses, in the usual order.
+_MORE_IMPORTS = (
+    "import numpy as np\n",
+    "import dataclasses\n\nimport jax.numpy as jnp\nimport numpy as np\n",
+)
 
 
 def run_script(trainer: LiveTrainer, step: int) -> str:
@@ -85,19 +108,26 @@ def run_script(trainer: LiveTrainer, step: int) -> str:
             "fewer, which a script can hold",
             "Restart",
         )
-    return script_of(segments)
+    return script_of(segments, trainer.start)
 
 
-def script_of(segments: list[Segment]) -> str:
-    """The script of a run in parts, of which each has its own settings."""
+def script_of(segments: list[Segment], start: Start | None = None) -> str:
+    """The script of a run in parts, of which each has its own settings.
+
+    Args:
+        segments: the parts.
+        start: the weights it began with, if they were not random.
+    """
     first, steps = segments[0].controls, segments[-1].until
     noun = "step" if steps == 1 else "steps"
     title = (
         f"{first.n} features in d = {first.d}, {steps} {noun}, as trained in the "
         "explorer."
     )
-    many = len(segments) > 1
+    many = len(segments) > 1 or start is not None
     text = _HEAD.format(title=title) + (_STATE if many else "")
+    if start is not None:
+        text = text.replace(*_MORE_IMPORTS) + _start(start)
     text += _SPEC.format(
         live=", ".join(_live(first)),
         n=first.n,
@@ -113,10 +143,22 @@ def script_of(segments: list[Segment]) -> str:
             f"    ({part.until}, dict({_settings(part.controls)})),"
             for part in segments
         ]
-        text += _MANY.format(parts="\n".join(parts))
+        begin = _BEGIN if start is not None else ""
+        text += _MANY.format(parts="\n".join(parts), begin=begin)
     else:
         text += _ONE.format(settings=_settings(first))
     return text + _TAIL
+
+
+def _start(start: Start) -> str:
+    """The weights, every digit of them."""
+    rows = [f"        {_numbers(row)}," for row in start.W]
+    return _START.format(words=start.words, W="\n".join(rows), b=_numbers(start.b))
+
+
+def _numbers(row: Float[np.ndarray, " n"]) -> str:
+    """Numbers that are the same again when they are read in single precision."""
+    return "[" + ", ".join(str(np.float32(value)) for value in row) + "]"
 
 
 def _live(controls: Controls) -> list[str]:

@@ -1,6 +1,6 @@
 """The explorer's server: a page, commands by POST, frames by server-sent events.
 
-This module, `takeaway` and `serve` are those that need the extra `explore`.
+This module, `takeaway`, `map_room` and `serve` are those that need the extra `explore`.
 
 A stream sends the newest frame whenever there is a newer one, 34 times a second at
 most. What a slow browser has not taken is never queued: while it reads, the stream
@@ -23,6 +23,14 @@ from starlette.routing import Route
 from toymodels.config import SettingsError, check_count
 from toymodels.explorer.controls import Controls
 from toymodels.explorer.fields import page_settings
+from toymodels.explorer.map_room import (
+    begin_from,
+    give_up_map,
+    make_map,
+    map_making,
+    maps_listed,
+    one_map,
+)
 from toymodels.explorer.poke_commands import poke_contour, poke_push, poke_take
 from toymodels.explorer.security import Guard
 from toymodels.explorer.sessions import (
@@ -85,6 +93,9 @@ def explorer_app(
         "settings": _settings,
         "pace": _pace,
         "frame": _frame,
+        "make-map": make_map,
+        "give-up-map": give_up_map,
+        "begin-from": begin_from,
         "poke-take": poke_take,
         "poke-push": poke_push,
         "poke-contour": poke_contour,
@@ -94,6 +105,9 @@ def explorer_app(
         "script": script_file,
         "weights": weights_file,
         "page": page_file,
+        "maps": maps_listed,
+        "map": one_map,
+        "map-making": map_making,
     }
     routes = [
         Route("/", _index),
@@ -247,7 +261,7 @@ def _pause(session: Session, data: dict[str, Any]) -> Any:
 
 
 def _restart(session: Session, data: dict[str, Any]) -> Any:
-    session.trainer.restart()
+    session.trainer.restart(fresh=data.get("fresh") is True)
     return {"restarted": True}
 
 

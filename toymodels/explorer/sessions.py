@@ -13,6 +13,7 @@ import time
 from toymodels.config import SettingsError
 from toymodels.explorer.controls import Controls
 from toymodels.explorer.description import ShapeFinder, describe, shapes_of
+from toymodels.explorer.map_making import MapMaking
 from toymodels.explorer.poke_commands import Pokes
 from toymodels.explorer.trainer import Frame, LiveTrainer
 
@@ -36,6 +37,7 @@ class Session:
         self.id = secrets.token_urlsafe(18)
         self.trainer = LiveTrainer(controls)
         self.trainer.slow_down(PACE)
+        self.maps = MapMaking()
         self.viewers = 0
         self.last_used = time.monotonic()
         self.pokes = Pokes()
@@ -47,6 +49,11 @@ class Session:
     def touch(self) -> None:
         """Somebody asked for something."""
         self.last_used = time.monotonic()
+
+    def close(self) -> None:
+        """End its training, and give up the map that it is making."""
+        self.trainer.close()
+        self.maps.give_up(wait=True)
 
     def newest(self) -> tuple[int, bytes]:
         """Version and JSON of the newest frame; pages that watch share the work."""
@@ -134,7 +141,7 @@ class Sessions:
             session = Session(controls)
             self._sessions[session.id] = session
         if evicted is not None:
-            evicted.trainer.close()
+            evicted.close()
         return session
 
     def find(self, identity: str) -> Session | None:
@@ -167,7 +174,7 @@ class Sessions:
             if session.trainer.status == "playing":
                 session.trainer.pause()
         for session in idle:
-            session.trainer.close()
+            session.close()
 
     def close(self) -> None:
         """End all sessions; streams notice and end too."""
@@ -176,7 +183,7 @@ class Sessions:
             ended = list(self._sessions.values())
             self._sessions.clear()
         for session in ended:
-            session.trainer.close()
+            session.close()
 
 
 def checked_pace(value: object) -> int | None:

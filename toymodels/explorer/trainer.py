@@ -19,6 +19,7 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Float
 
+from toymodels.config import SettingsError
 from toymodels.explorer.controls import ENDLESS, Controls
 from toymodels.training.state import (
     Inputs,
@@ -42,6 +43,16 @@ MOST_PROGRAMS = 60
 PLAYING, PAUSED, DIVERGED, ENDED = "playing", "paused", "diverged", "ended"
 
 
+@dataclasses.dataclass(frozen=True, eq=False)
+class Start:
+    """Weights that a training begins with instead of random ones."""
+
+    W: Float[np.ndarray, "d n"]
+    b: Float[np.ndarray, " n"]
+    words: str
+    """Where they are from, in a few words."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Frame:
     """The weights after some step, and the loss that led there."""
@@ -53,6 +64,8 @@ class Frame:
     """Mean over the steps since the frame before; None before the first."""
     controls: Controls
     """As they were then."""
+    start: str | None = None
+    """Where the training's first weights are from; None if they were random."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -130,14 +143,36 @@ class LiveTrainer:
                 self._bump()
             return restarts
 
-    def restart(self) -> None:
-        """From step 0 with the same settings, playing if it was."""
+    def restart(self, *, fresh: bool = False) -> None:
+        """From step 0 with the same settings, playing if it was.
+
+        Args:
+            fresh: with random weights, also where others were given.
+        """
         with self._changed:
             playing = self._wanted == PLAYING
-            self._begin(self.controls)
+            self._begin(self.controls, None if fresh else self.start)
             if playing:
                 self._wanted = PLAYING
                 self._wake()
+
+    def begin_from(self, controls: Controls, start: Start) -> None:
+        """Begin a training with given weights; it starts paused, at step 0.
+
+        Args:
+            controls: its settings.
+            start: the weights; AdamW begins without a memory of what led to them.
+
+        Raises:
+            SettingsError: the weights are of another size, or not finite.
+        """
+        expected = (controls.d, controls.n)
+        if start.W.shape != expected or start.b.shape != expected[1:]:
+            raise SettingsError("start", f"W of shape {start.W.shape}", f"{expected}")
+        if not (np.isfinite(start.W).all() and np.isfinite(start.b).all()):
+            raise SettingsError("start", "weights that diverged", "finite ones")
+        with self._changed:
+            self._begin(controls, start)
 
     def slow_down(self, pace: float | int | None) -> None:
         """Do at most `pace` steps a second, from the next frame on; None for all."""
@@ -194,18 +229,23 @@ class LiveTrainer:
 
     # --- the thread ----------------------------------------------------------------
 
-    def _begin(self, controls: Controls) -> None:
+    def _begin(self, controls: Controls, start: Start | None = None) -> None:
         spec = controls.spec()
         if advance._cache_size() > MOST_PROGRAMS:  # pyright: ignore
             advance.clear_cache()  # pyright: ignore
         self.controls = controls
         self._plan, self._inputs = plan_of(spec), inputs_of(spec)
         self._state = init(spec)
+        self.start = start
+        """The weights it began with; None if they were random."""
+        if start is not None:
+            given = {"W": jnp.asarray(start.W)[None], "b": jnp.asarray(start.b)[None]}
+            self._state = dataclasses.replace(self._state, params=given)
         # A chunk of an older one is thrown away.
         self.generation += 1
         # From which step on which settings held; written when steps are done with them.
         self._changes: list[tuple[int, Controls]] = []
-        self._newest = _frame(self._state, None, controls)
+        self._newest = _frame(self._state, None, controls, start)
         self._frames, self._spacing = [self._newest], 1
         self._wanted, self._steps_wanted, self.status = PAUSED, 0, PAUSED
         self._bump()
@@ -242,10 +282,11 @@ class LiveTrainer:
                     count = min(count, self._steps_wanted)
                 generation, state = self.generation, self._state
                 inputs, plan, controls = self._inputs, self._plan, self.controls
+                start = self.start
             began = time.perf_counter()
             state, loss = _advanced(plan, inputs, state, count)
             seconds = time.perf_counter() - began
-            frame = _frame(state, loss, controls)
+            frame = _frame(state, loss, controls, start)
             with self._changed:
                 if generation == self.generation and self.status != ENDED:
                     self._take(state, frame, count)
@@ -296,11 +337,14 @@ def _advanced(
     return state, loss if np.isfinite(loss) else None
 
 
-def _frame(state: TrainState, loss: float | None, controls: Controls) -> Frame:
+def _frame(
+    state: TrainState, loss: float | None, controls: Controls, start: Start | None
+) -> Frame:
     return Frame(
         step=int(state.step),
         W=np.asarray(state.params["W"][0]),
         b=np.asarray(state.params["b"][0]),
         loss=loss,
         controls=controls,
+        start=None if start is None else start.words,
     )

@@ -68,8 +68,14 @@ export class LiveRun {
     return asked(`${this.base}/${name}`, data);
   }
 
+  /** What the server says about this training, by name. */
+  look(name, query = {}) {
+    const text = new URLSearchParams(query).toString();
+    return asked(`${this.base}/${name}${text ? `?${text}` : ""}`);
+  }
+
   history() {
-    return asked(`${this.base}/history`);
+    return this.look("history");
   }
 
   frameAt(step) {

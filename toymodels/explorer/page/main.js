@@ -115,6 +115,8 @@ function showWords(frame) {
   byId("shape-name").textContent = title;
   byId("shape-detail").textContent = frame.status === "diverged" ? "" : detail;
   byId("story").textContent = story(frame);
+  byId("began").hidden = !frame.start;
+  byId("began-text").textContent = frame.start ? `Began with the weights of ${frame.start}.` : "";
   byId("loss-number").textContent = brief(frame.loss);
   byId("loss-text").textContent = frame.theory.length ? `Dashed: ${frame.theory.map((line) => `“${line.name}”, ${line.meaning}`).join("; ")}.` : "";
   const total = frame.dimensionality.reduce((sum, value) => sum + (value ?? 0), 0);
@@ -233,6 +235,7 @@ function listen() {
   byId("to-now").addEventListener("click", () => { toNow(); byId("scrub").focus(); });
   byId("log-steps").addEventListener("change", schedule);
   byId("numbers-details").addEventListener("toggle", () => { if (drawn.frame) showTable(drawn.frame); });
+  byId("begin-random").addEventListener("click", () => command("restart", { fresh: true }));
   byId("begin-again").addEventListener("click", () => connect(form.values, true));
   byId("copy-link").addEventListener("click", copyLink);
   byId("show-script").addEventListener("click", showScript);
@@ -264,7 +267,8 @@ function say(text) {
 
 async function copyLink() {
   const done = await copied(location.href);
-  say(done ? "The link is copied: it restores all settings." : `Copy this address: ${location.href}`);
+  const less = drawn.frame.start ? " It does not hold the weights that this run began with; the script does." : "";
+  say((done ? "The link is copied: it restores all settings." : `Copy this address: ${location.href}`) + less);
 }
 
 async function showScript() {
@@ -333,8 +337,10 @@ async function beginSaved() {
   form = new SettingsForm(byId("controls"), page, () => {});
   form.disable();
   document.body.classList.add("saved");
-  for (const id of ["step-one", "step-many", "restart", "pace-label", "examples", "example-text", "weights", "save-page", "copy-link"]) byId(id).hidden = true;
-  byId("take-text").textContent = "This page was saved: it holds a run's history, and needs no server.";
+  for (const id of ["step-one", "step-many", "restart", "pace-label", "examples", "example-text", "weights", "save-page", "copy-link", "begin-random"]) byId(id).hidden = true;
+  byId("take-text").textContent = data.about;
+  // Nothing can be played that is one picture.
+  if (data.frames.length === 1) for (const id of ["play", "scrub-row", "status"]) byId(id).hidden = true;
   listen();
   await run.begin();
   history.fill(await run.history());

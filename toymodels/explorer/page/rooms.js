@@ -1,8 +1,9 @@
 // What can be asked of the run beside watching it: a section of the page each.
 
+import { beginMap } from "./map.js";
 import { beginPoke } from "./poke.js";
 
-const ROOMS = [beginPoke];
+const ROOMS = [beginMap, beginPoke];
 
 /**
  * Begin every room.

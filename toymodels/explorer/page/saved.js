@@ -23,6 +23,7 @@ export class SavedRun {
 
   async command(name) {
     clearInterval(this.timer);
+    if (this.data.frames.length === 1) return {};
     if (name === "pause") this.show("paused");
     if (name !== "play") return {};
     if (this.place === this.data.frames.length - 1) this.place = 0;
@@ -38,6 +39,7 @@ export class SavedRun {
 
   async history() {
     const frames = this.data.frames;
+    if (this.data.history) return { generation: 1, ...this.data.history };
     return { generation: 1, steps: frames.map((frame) => frame.step), losses: frames.map((frame) => frame.loss) };
   }
 

@@ -15,7 +15,7 @@ const BODIES = {
 /** The shape's name as a title. */
 export function shapeTitle(frame) {
   if (frame.status === "diverged") return "Diverged";
-  if (frame.step === 0) return "Before training";
+  if (frame.step === 0 && !frame.start) return "Before training";
   if (frame.shape === "empty") return "Nothing stored yet";
   const names = frame.shape.split(" ⊕ ").map((name) => name
     .replace(/^(\d+) × single$/, "$1 features alone").replace(/^single$/, "one feature alone")
@@ -27,7 +27,7 @@ export function shapeTitle(frame) {
 
 /** How far from the ideal, in per cent. */
 export function shapeDetail(frame) {
-  if (frame.distance === null || frame.step === 0) return "";
+  if (frame.distance === null || (frame.step === 0 && !frame.start)) return "";
   return `${brief(Number((100 * frame.distance).toFixed(1)))} % from ideal`;
 }
 
@@ -39,6 +39,9 @@ export function story(frame) {
   const dimensions = d === 1 ? "one dimension" : `${d} dimensions`;
   if (frame.status === "diverged") {
     return "The numbers have left every bound: the learning rate is too large for this loss. Lower it, then restart.";
+  }
+  if (frame.step === 0 && frame.start) {
+    return `These are the weights of ${frame.start}: press Play, and training goes on from there.`;
   }
   if (frame.step === 0) {
     return `${n} features have to fit into ${dimensions}. The columns of W are random still: press Play.`;
