@@ -62,7 +62,9 @@ def saved_page(trainer: LiveTrainer) -> str:
         script = f"# {error}"
     data = {
         "page": page_settings(),
-        "frames": [describe(frame, shapes_of(frame)) for frame in frames],
+        "frames": [
+            describe(frame, shapes_of(frame), trainer.controls) for frame in frames
+        ],
         "status": trainer.status,
         "script": script,
     }

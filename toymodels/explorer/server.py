@@ -24,6 +24,8 @@ from toymodels.config import SettingsError, check_count
 from toymodels.explorer.controls import Controls
 from toymodels.explorer.fields import page_settings
 from toymodels.explorer.poke_commands import poke_contour, poke_push, poke_take
+from toymodels.explorer.presets import planted_examples
+from toymodels.explorer.quiz_room import begin_quiz, take_guess
 from toymodels.explorer.security import Guard
 from toymodels.explorer.sessions import (
     MOST_VIEWERS,
@@ -88,12 +90,15 @@ def explorer_app(
         "poke-take": poke_take,
         "poke-push": poke_push,
         "poke-contour": poke_contour,
+        "quiz": _quiz,
+        "guess": _guess,
     }
     looks = {
         "history": _history,
         "script": script_file,
         "weights": weights_file,
         "page": page_file,
+        "quiz": _quiz_state,
     }
     routes = [
         Route("/", _index),
@@ -188,7 +193,7 @@ async def _file(request: Request) -> Response:
 
 
 async def _page_settings(request: Request) -> Response:
-    return _json(page_settings())
+    return _json(page_settings() | {"planted": planted_examples()})
 
 
 # --- sessions ------------------------------------------------------------------------
@@ -269,6 +274,18 @@ def _pace(session: Session, data: dict[str, Any]) -> Any:
 
 def _frame(session: Session, data: dict[str, Any]) -> Any:
     return session.at(check_count("step", data.get("step"), minimum=0))
+
+
+def _quiz(session: Session, data: dict[str, Any]) -> Any:
+    return begin_quiz(session.quiz_room, session.trainer, data)
+
+
+def _guess(session: Session, data: dict[str, Any]) -> Any:
+    return take_guess(session.quiz_room, data)
+
+
+def _quiz_state(session: Session, request: Request) -> Response:
+    return _json(session.quiz_room.state())
 
 
 def _state(session: Session, request: Request) -> Response:

@@ -14,6 +14,7 @@ from toymodels.config import SettingsError
 from toymodels.explorer.controls import Controls
 from toymodels.explorer.description import ShapeFinder, describe, shapes_of
 from toymodels.explorer.poke_commands import Pokes
+from toymodels.explorer.quiz_room import QuizRoom
 from toymodels.explorer.trainer import Frame, LiveTrainer
 
 MOST_SESSIONS = 8
@@ -36,6 +37,7 @@ class Session:
         self.id = secrets.token_urlsafe(18)
         self.trainer = LiveTrainer(controls)
         self.trainer.slow_down(PACE)
+        self.quiz_room = QuizRoom()
         self.viewers = 0
         self.last_used = time.monotonic()
         self.pokes = Pokes()
@@ -59,7 +61,7 @@ class Session:
                 return version, self._message
             resting = status != "playing"
             shapes = self._finder.shapes(frame, generation, exact=resting)
-            data = describe(frame, shapes) | {
+            data = describe(frame, shapes, trainer.controls) | {
                 "generation": generation,
                 "status": status,
                 "pace": trainer.pace,
@@ -81,7 +83,7 @@ class Session:
     def at(self, step: int) -> dict:
         """The kept frame nearest to a step, in plain data."""
         frame = self.trainer.at(step)
-        return describe(frame, shapes_of(frame))
+        return describe(frame, shapes_of(frame), self.trainer.controls)
 
     def history(self) -> dict:
         """Steps and losses of the frames that are kept."""

@@ -1,8 +1,9 @@
 // What can be asked of the run beside watching it: a section of the page each.
 
+import { beginBackdoor } from "./backdoor.js";
 import { beginPoke } from "./poke.js";
 
-const ROOMS = [beginPoke];
+const ROOMS = [beginBackdoor, beginPoke];
 
 /**
  * Begin every room.
