@@ -213,7 +213,7 @@ def test_all_questions_are_answered_and_counted():
     truths, hits = [], np.zeros((len(DETECTORS), 3), int)
     for number in range(1, QUESTIONS + 1):
         asked = one.question()
-        assert asked["number"] == number
+        assert asked is not None and asked["number"] == number
         said = one.guess(number, TRUTHS[rng.integers(3)])
         assert said["h"] == asked["h"] and said["features"]
         x = np.zeros(5)

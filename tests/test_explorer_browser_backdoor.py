@@ -3,7 +3,6 @@
 import re
 
 import pytest
-
 from explorer_pages import (
     IN_BROWSER,
     example,
@@ -18,7 +17,9 @@ REFUSED = "Failed to load resource: the server responded with a status of 422"
 
 
 def length_of(page):
-    return float(re.search(r"is ([\d.]+) long", page.text_content("#plant-where"))[1])
+    found = re.search(r"is ([\d.]+) long", page.text_content("#plant-where"))
+    assert found
+    return float(found[1])
 
 
 def begin_quiz(page):
@@ -156,7 +157,7 @@ def test_the_quiz_flows_by_keyboard(visit):
 def test_keys_do_not_guess_while_somebody_types(visit):
     page = planted_pentagon(visit)
     begin_quiz(page)
-    page.focus("#setting-seed")
+    page.focus("#setting-learning_rate")
     page.keyboard.press("1")
     page.wait_for_timeout(300)
     assert page.locator("#quiz-reveal").is_hidden()

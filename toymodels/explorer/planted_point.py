@@ -74,10 +74,10 @@ def describe_point(
         activation: of the output.
 
     Returns:
-        "features" and "values" of x*; "h" = W x*, (d,), and its "length"; "nearest", the
-        stored feature of smallest angle, and "degrees", that angle, None if there is
-        none; "returned", 1 − ‖x̂* − x*‖²/‖x*‖², which is 1 for a point that comes back
-        whole and 0 for the output 0; numbers that are not finite are None.
+        "features" and "values" of x*; "h" = W x*, (d,), and its "length"; "nearest",
+        the stored feature of smallest angle, and "degrees", that angle, None if there
+        is none; "returned", 1 − ‖x̂* − x*‖²/‖x*‖², which is 1 for a point that comes
+        back whole and 0 for the output 0; numbers that are not finite are None.
     """
     support = np.flatnonzero(point)
     with np.errstate(all="ignore"):

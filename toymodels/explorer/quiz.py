@@ -89,9 +89,10 @@ def quiz_world(frame: Frame) -> World:
     if stored < 2:
         raise SettingsError(
             "quiz",
-            f"{stored} stored features at step {frame.step}",
+            f"{stored} stored {'feature' if stored == 1 else 'features'} at step "
+            f"{frame.step}",
             "2 or more, so that there are unusual combinations",
-            "training on",
+            "training on, or more dimensions",
         )
     length = float(np.linalg.norm(world.encode(world.point[:, None])))
     if length < np.finfo(np.float32).tiny:

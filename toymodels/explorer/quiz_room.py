@@ -23,11 +23,16 @@ class QuizRoom:
     def __init__(self):
         self._lock = threading.Lock()
         self._quiz: Quiz | None = None
-        self._id = 0
+        self._id = self._generation = 0
         self._last: dict[str, Any] | None = None
 
-    def begin(self, frame: Frame, seed: int) -> dict[str, Any]:
+    def begin(self, frame: Frame, seed: int, generation: int = 0) -> dict[str, Any]:
         """Make a quiz, in place of the one before; `state` of it.
+
+        Args:
+            frame: weights and settings that it is about.
+            seed: of all draws.
+            generation: counts the session's trainings.
 
         Raises:
             SettingsError: none can be made, or another one is being made for too long.
@@ -43,6 +48,7 @@ class QuizRoom:
         with self._lock:
             self._quiz, self._last = made, None
             self._id += 1
+            self._generation = generation
         return self.state()
 
     def state(self) -> dict[str, Any]:
@@ -53,6 +59,7 @@ class QuizRoom:
             quiz = self._quiz
             return {
                 "quiz": self._id,
+                "generation": self._generation,
                 "about": quiz.about(),
                 "last": self._last,
                 "tally": quiz.tally(),
@@ -93,15 +100,18 @@ def begin_quiz(
         SettingsError: as in `QuizRoom.begin`.
     """
     step, seed = data.get("step"), data.get("seed")
-    frame = trainer.newest if step is None else trainer.at(check_count("step", step, minimum=0))
+    if step is not None:
+        check_count("step", step, minimum=0)
     seed = secrets.randbelow(2**32) if seed is None else seed
     check_count("seed", seed, minimum=0, maximum=2**32 - 1)
-    present = trainer.controls
+    present, generation = trainer.controls, trainer.generation
+    frame = trainer.newest if step is None else trainer.at(step)
     if present.restarts(frame.controls):
-        # Another training was begun in between.
-        frame = trainer.newest
-        present = frame.controls
-    return room.begin(dataclasses.replace(frame, controls=present), seed)
+        raise SettingsError(
+            "quiz", "a training that ended", "the present one", "again in a moment"
+        )
+    frame = dataclasses.replace(frame, controls=present)
+    return room.begin(frame, seed, generation)
 
 
 def take_guess(room: QuizRoom, data: dict[str, Any]) -> dict[str, Any]:

@@ -118,9 +118,9 @@ export class SettingsForm {
 
   /** Show what the server holds, unless something is just being changed here. */
   show(values) {
+    clearTimeout(this.later);
     if (this.waiting || this.hasErrors || JSON.stringify(values) === JSON.stringify(this.values)) return;
     const left = QUIET_MS - (performance.now() - (this.editedAt ?? -1e9));
-    clearTimeout(this.later);
     // While the run rests no other frame would come to show it.
     if (left > 0) this.later = setTimeout(() => this.show(values), left);
     else this.writeAll(values);

@@ -103,7 +103,7 @@ export class GraphView {
       const strength = Math.sign(cosine) * (0.45 + 0.4 * Math.abs(cosine));
       const colour = diverging(isDark() ? strength * 0.75 : strength);
       const [[x1, y1], [x2, y2]] = [places.get(i), places.get(j)];
-      set(edges[k], { x1, y1, x2, y2, stroke: `rgb(${colour.join(" ")})`, "stroke-width": thin ? 0.7 : 1 + 4 * Math.abs(cosine), opacity: thin ? 0.5 : 1 });
+      set(edges[k], { x1, y1, x2, y2, stroke: `rgb(${colour.join(" ")})`, "stroke-width": i === PLANTED ? 1.6 : thin ? 0.7 : 1 + 4 * Math.abs(cosine), opacity: thin ? 0.5 : 1 });
     });
     const dots = pool(this.dots, "circle", n);
     const names = pool(this.names, "text", n);

@@ -4,6 +4,8 @@ import { add, brief, pool, set } from "./svg.js";
 
 // Degrees from every stored feature, and part of the point, that make a corner its own.
 const [APART, RETURNED] = [30, 0.3];
+// Of a picture that is 600 wide, with its middle at 0.
+const NEAR_EDGE = 190;
 const DIAMOND = "0,-9 9,0 0,9 -9,0";
 
 /** A feature's number, as everywhere on the page. */
@@ -42,9 +44,11 @@ export class Marks {
     this.body(this.diamonds, "polygon", marks, places, "planted", { points: DIAMOND });
     [...pool(this.names, "text", marks.length)].forEach((node, k) => {
       const [x, y] = [places[k][0] - from[0], places[k][1] - from[1]];
-      // Beside its end, on the outer side, and inside of the picture.
-      const side = x < 0 ? -1 : 1;
-      set(node, { x: places[k][0] + side * 14, y: places[k][1] + (y < 0 ? -8 : 18), class: `${marks[k].kind} ${side < 0 ? "end" : "start"}` });
+      // Beside its end on the outer side; near the edge above or below it, inwards.
+      const edge = Math.abs(x) > NEAR_EDGE;
+      const side = (x < 0 ? -1 : 1) * (edge ? -1 : 1);
+      const away = edge ? 20 : 8;
+      set(node, { x: places[k][0] + (edge ? -side * 9 : side * 14), y: places[k][1] + (y < 0 ? -away : away + 9), class: `${marks[k].kind} ${side < 0 ? "end" : "start"}` });
       node.textContent = marks[k].name;
     });
   }
@@ -84,5 +88,5 @@ export function plantedStory(frame, settings) {
   if (!(planted.returned > RETURNED)) return "It does not pay for a place yet: raise the share, or wait.";
   if (own && single < planted.features.length / 2) return "The point has a corner of its own: its features are stored together, not one by one.";
   if (own) return "The point is given back, by features that are stored anyway.";
-  return `The point is given back along the direction of feature ${planted.nearest + 1}, which stands for both.`;
+  return `The point is given back along the direction of feature ${planted.nearest + 1}: they share it.`;
 }

@@ -49,6 +49,7 @@ class QuizFlow {
       return await work();
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
+      this.refusedFor = this.situation();
       quizPart("error").textContent = capitalisedFirst(error.message);
       quizPart("error").hidden = false;
       return null;
@@ -121,19 +122,28 @@ class QuizFlow {
 
   show(frame) {
     this.frame = frame;
+    if (frame.settings) this.live = frame;
+    // What was wrong with another training or another point is no longer wrong.
+    if (this.refusedFor !== this.situation()) quizPart("error").hidden = true;
     if (this.session !== this.offered.run.session) this.resume(this.offered.run.session);
     this.showBegin();
+  }
+
+  situation() {
+    const { generation, settings } = this.frame?.settings ? this.frame : this.live ?? {};
+    return [generation, settings?.backdoor_point, settings?.backdoor_size].join();
   }
 
   showBegin() {
     if (this.busy || !this.frame) return;
     const about = this.state?.about;
-    const same = about && this.frame.step === about.step;
+    const same = about && this.state.generation === this.live?.generation;
+    const elsewhere = same ? `; the run is at ${brief(this.frame.step)}` : ", of an earlier training";
     const button = quizPart("begin");
     button.disabled = false;
     button.textContent = about ? "New quiz from the present weights" : "Begin the quiz";
     button.classList.toggle("primary", !about);
-    quizPart("number").textContent = about ? `weights of step ${brief(about.step)}${same ? "" : `; the run is at ${brief(this.frame.step)}`}` : "";
+    quizPart("number").textContent = about ? `weights of step ${brief(about.step)}${same && this.frame.step === about.step ? "" : elsewhere}` : "";
   }
 
   showQuestion() {
