@@ -35,7 +35,12 @@ from toymodels.explorer.quiz import (
     quiz_world,
 )
 from toymodels.explorer.quiz_detectors import DETECTORS, thresholds_of
-from toymodels.explorer.quiz_room import QuizRoom, begin_quiz, take_guess
+from toymodels.explorer.quiz_room import (
+    QuizRoom,
+    begin_quiz,
+    has_seen,
+    take_guess,
+)
 from toymodels.explorer.sessions import PACES
 from toymodels.explorer.trainer import Frame, LiveTrainer
 from toymodels.geometry import pentagon
@@ -396,8 +401,33 @@ def test_a_quiz_is_about_the_step_that_is_shown_and_the_settings_that_hold():
         untrained = begin_quiz(QuizRoom(), trainer, {"step": 0})
         assert untrained["about"]["step"] == 0
         assert untrained["about"]["W"] != made["about"]["W"]
+        assert untrained["origin"] == {
+            "generation": trainer.generation,
+            "seen": False,
+        }
     finally:
         trainer.close()
+
+
+def test_a_control_is_a_model_that_was_never_shown_the_point():
+    controls = dataclasses.replace(PLANTED, backdoor_rate=0.0)
+    trainer = LiveTrainer(controls)
+    seen = []
+
+    def ask(changes, step):
+        trainer.change(dataclasses.replace(controls, **changes))
+        trained(trainer, step)
+        seen.append(has_seen(trainer, trainer.newest))
+
+    try:
+        ask({}, 2)
+        ask({"backdoor_rate": 0.1, "backdoor_point": "2:1 3:1"}, 4)
+        ask({}, 6)
+        ask({"backdoor_rate": 0.1}, 8)
+        ask({}, 10)
+    finally:
+        trainer.close()
+    assert seen == [False, True, False, True, True]
 
 
 JSON = st.recursive(

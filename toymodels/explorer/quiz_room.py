@@ -9,6 +9,8 @@ import secrets
 import threading
 from typing import Any
 
+import numpy as np
+
 from toymodels.config import SettingsError, check_count
 from toymodels.explorer.quiz import Quiz
 from toymodels.explorer.trainer import Frame, LiveTrainer
@@ -23,16 +25,19 @@ class QuizRoom:
     def __init__(self):
         self._lock = threading.Lock()
         self._quiz: Quiz | None = None
-        self._id = self._generation = 0
+        self._id = 0
+        self._origin: dict[str, Any] = {}
         self._last: dict[str, Any] | None = None
 
-    def begin(self, frame: Frame, seed: int, generation: int = 0) -> dict[str, Any]:
+    def begin(
+        self, frame: Frame, seed: int, origin: dict[str, Any] | None = None
+    ) -> dict[str, Any]:
         """Make a quiz, in place of the one before; `state` of it.
 
         Args:
             frame: weights and settings that it is about.
             seed: of all draws.
-            generation: counts the session's trainings.
+            origin: of which training the frame is, told to the page as it is.
 
         Raises:
             SettingsError: none can be made, or another one is being made for too long.
@@ -48,7 +53,7 @@ class QuizRoom:
         with self._lock:
             self._quiz, self._last = made, None
             self._id += 1
-            self._generation = generation
+            self._origin = origin or {}
         return self.state()
 
     def state(self) -> dict[str, Any]:
@@ -59,7 +64,7 @@ class QuizRoom:
             quiz = self._quiz
             return {
                 "quiz": self._id,
-                "generation": self._generation,
+                "origin": self._origin,
                 "about": quiz.about(),
                 "last": self._last,
                 "tally": quiz.tally(),
@@ -111,7 +116,25 @@ def begin_quiz(
             "quiz", "a training that ended", "the present one", "again in a moment"
         )
     frame = dataclasses.replace(frame, controls=present)
-    return room.begin(frame, seed, generation)
+    origin = {"generation": generation, "seen": has_seen(trainer, frame)}
+    return room.begin(frame, seed, origin)
+
+
+def has_seen(trainer: LiveTrainer, frame: Frame) -> bool | None:
+    """Whether training up to a frame showed the point that the frame's settings have.
+
+    Returns:
+        None without such a point, or if settings were changed too often to be known.
+    """
+    parts = trainer.segments(frame.step)
+    if not frame.controls.planted or parts is None:
+        return None
+    point = frame.controls.point()
+    earlier = [part.controls for part in parts] if frame.step else []
+    return any(
+        one.planted and one.backdoor_rate > 0 and np.array_equal(one.point(), point)
+        for one in earlier
+    )
 
 
 def take_guess(room: QuizRoom, data: dict[str, Any]) -> dict[str, Any]:

@@ -82,7 +82,7 @@ function shareWords(returned) {
 export function plantedStory(frame, settings) {
   const { planted, represented } = frame;
   if (frame.step === 0) return "Before training it lies wherever random columns put it.";
-  if (settings.backdoor_rate === 0) return "Share 0 is the control: the model never sees the point, so this is what its features do without it.";
+  if (settings.backdoor_rate === 0) return "Share 0 is the control: the point is not among the samples now.";
   const single = planted.features.filter((i) => represented[i]).length;
   const own = planted.degrees !== null && planted.degrees > APART;
   if (!(planted.returned > RETURNED)) return "It does not pay for a place yet: raise the share, or wait.";

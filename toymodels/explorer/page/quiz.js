@@ -137,7 +137,7 @@ class QuizFlow {
   showBegin() {
     if (this.busy || !this.frame) return;
     const about = this.state?.about;
-    const same = about && this.state.generation === this.live?.generation;
+    const same = about && this.state.origin.generation === this.live?.generation;
     const elsewhere = same ? `; the run is at ${brief(this.frame.step)}` : ", of an earlier training";
     const button = quizPart("begin");
     button.disabled = false;

@@ -4,9 +4,16 @@ import { RocChart, rocStroke } from "./quiz_roc.js";
 import { add, brief } from "./svg.js";
 
 const ENOUGH = 10;
+// Far enough below one half that it is not chance, with 300 samples of each.
+const WRONG_WAY = 0.4;
 const KINDS = ["normal", "unusual", "backdoor"];
 const resultPart = (name) => document.getElementById(`quiz-${name}`);
-const area = (value) => value.toFixed(2).replace(/^0\./, ".");
+
+/** An AUROC in two digits; what is not quite 1 is not called so. */
+function area(value) {
+  if (value >= 0.995 && value < 1) return ">.99";
+  return value.toFixed(2).replace(/^0\./, ".");
+}
 
 function tableRow(body, head, cells) {
   const row = body.insertRow();
@@ -58,7 +65,7 @@ export class QuizResults {
 
   /** What each detector says of the activation that was asked about. */
   showSaid(about, last) {
-    const body = heads(resultPart("said"), "What the detectors say of it", ["detector", "score", "threshold", ""]);
+    const body = heads(resultPart("said"), "What the detectors say of it", ["detector", "score", "threshold", "says"]);
     about.detectors.forEach((one, k) => tableRow(body, [one.title], [
       { textContent: brief(last.scores[k]) }, { textContent: brief(one.threshold) },
       { textContent: last.alarms[k] ? "● alarm" : "quiet", className: last.alarms[k] ? "is-alarm" : "faint" },
@@ -75,7 +82,8 @@ export class QuizResults {
     const you = this.rates(tally);
     for (const [name, chart] of Object.entries(this.charts)) chart.draw(about, name, you[name]);
     resultPart("doubts").textContent = about.doubts.join(" ");
-    resultPart("point").replaceChildren(...this.words(about, tally).map((text) => Object.assign(document.createElement("p"), { textContent: text })));
+    resultPart("doubts").hidden = !about.doubts.length;
+    resultPart("point").replaceChildren(...this.words(state).map((text) => Object.assign(document.createElement("p"), { textContent: text })));
   }
 
   showPerson({ person }) {
@@ -95,7 +103,7 @@ export class QuizResults {
         { textContent: one.sees + bound, className: "words" },
         ...KINDS.map((_, i) => ({ textContent: asked[i] ? `${alarms[k][i]} of ${asked[i]}` : "–" })),
         { textContent: area(one.auroc.normal) },
-        { textContent: area(one.auroc.unusual), className: one.auroc.unusual < 0.5 ? "is-low" : "" },
+        { textContent: area(one.auroc.unusual), className: !one.bound && one.auroc.unusual < WRONG_WAY ? "is-low" : "" },
         ...(this.before ? [{ textContent: area(this.before.detectors[k].auroc.unusual) }] : []),
       ];
       const row = tableRow(body, [swatch(k), ` ${one.title}`], cells);
@@ -112,7 +120,7 @@ export class QuizResults {
     return { normal: [normal, backdoor], unusual: [unusual, backdoor] };
   }
 
-  words(about, { answered, person }) {
+  words({ about, tally: { answered, person }, origin }) {
     const right = person[0][0] + person[1][1] + person[2][2];
     const score = `You were right in ${right} of ${answered}; by lot it would be a third.`;
     if (answered < ENOUGH) return [score, `After ${ENOUGH} answers: what there is to learn from it.`];
@@ -126,9 +134,10 @@ export class QuizResults {
     if (hard.auroc.unusual < 0.9 && easy.auroc.normal > 0.9) found.push("So these detectors see that something is unusual, not that it is the backdoor: a coincidence of as long an activation raises the same alarm.");
     else if (hard.auroc.unusual >= 0.9) found.push("In this model one of them tells both apart. That happens where there is little to confuse; try Forty in twelve.");
     found.push(`${oracle.title}, which is given the true directions, reaches ${area(oracle.auroc.unusual)}: ${oracle.auroc.unusual > hard.auroc.unusual + 0.05 ? "the difference is in h, but to see it one has to know the features." : "knowing the features does not help much here."}`);
-    const wrong = real.filter((one) => one.auroc.unusual < 0.35).map((one) => one.title);
+    const wrong = real.filter((one) => one.auroc.unusual < WRONG_WAY).map((one) => one.title);
     if (wrong.length) found.push(`Below one half the order is the wrong way round: ${wrong.join(", ")} ${wrong.length > 1 ? "find" : "finds"} the backdoor more ordinary than a coincidence.`);
-    if (about.rate === 0) found.push("The share is 0, the control: this model never saw the point, so nothing here is memory of it. Compare a quiz after training with it.");
+    if (origin.seen === false) found.push("The control: this model was never shown the point, so nothing here is memory of it. Raise the share, train on, and take a new quiz: the table then has both.");
+    else if (about.rate === 0) found.push("The share is 0 now, but this model was shown the point before. Restart with share 0 for a control.");
     return found;
   }
 }
