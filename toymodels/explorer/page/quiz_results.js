@@ -38,7 +38,7 @@ function heads(table, caption, names) {
 function swatch(k) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("viewBox", "0 0 30 8");
-  svg.setAttribute("class", "swatch");
+  svg.setAttribute("class", "roc-swatch");
   svg.setAttribute("aria-hidden", "true");
   add(svg, "line", { x1: 0, x2: 30, y1: 4, y2: 4, ...rocStroke(k) });
   return svg;
