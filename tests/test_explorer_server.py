@@ -508,7 +508,14 @@ def weights_of(client, session, tmp_path, step):
         {"batch": 16, "activation": "identity", "groups": "correlated", "n": 4},
     ],
 )
-@pytest.mark.parametrize("changes", [{}, {"sparsity": 0.6, "learning_rate": 0.02}])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"sparsity": 0.6, "learning_rate": 0.02},
+        {"backdoor_point": "1:1 3:0.5", "backdoor_rate": 0.3},
+    ],
+)
 def test_the_script_makes_the_same_weights(client, tmp_path, settings, changes):
     session = begun(client, settings)
     stepped(client, session, 9)

@@ -84,7 +84,8 @@ def test_no_live_setting_compiles_again(live, name):
     one = live(controls)
     stepped(one, 2)
     programs = trainer.advance._cache_size()
-    value = {"sparsity": 0.5, "exponent": 3.0}.get(name, 0.25)
+    values = {"sparsity": 0.5, "exponent": 3.0, "backdoor_size": 3}
+    value = {**values, "backdoor_point": "2:0.5 4:1"}.get(name, 0.25)
     one.change(dataclasses.replace(controls, **{name: value}))
     assert np.isfinite(stepped(one, 2).W).all()
     assert trainer.advance._cache_size() == programs
@@ -210,6 +211,20 @@ def test_groups_and_backdoor_are_what_is_trained():
     assert planted.features().rate == pytest.approx(0.2)
 
 
+def test_a_point_is_planted_and_taken_out_without_a_restart(live):
+    one = live()
+    before = stepped(one, 5)
+    planted = dataclasses.replace(QUICK, backdoor_point="1:1 2:1", backdoor_rate=0.4)
+    assert not one.change(planted)
+    changed = stepped(one, 5)
+    assert changed.step == 10 and changed.controls.planted
+    assert not one.change(QUICK)
+    assert stepped(one, 5).step == 15
+    other = live()
+    np.testing.assert_array_equal(stepped(other, 5).W, before.W)
+    assert np.abs(stepped(other, 5).W - changed.W).max() > 1e-4
+
+
 @pytest.mark.parametrize(
     ("data", "field"),
     [
@@ -229,6 +244,15 @@ def test_groups_and_backdoor_are_what_is_trained():
         ({"groups": "correlated", "n": 5}, "group_size"),
         ({"backdoor_size": 6}, "backdoor_size"),
         ({"backdoor_rate": 0.9}, "backdoor_rate"),
+        ({"backdoor_point": "6:1"}, "backdoor_point"),
+        ({"backdoor_point": "0:1"}, "backdoor_point"),
+        ({"backdoor_point": "1:0"}, "backdoor_point"),
+        ({"backdoor_point": "1:1.1"}, "backdoor_point"),
+        ({"backdoor_point": "1:1 1:1"}, "backdoor_point"),
+        ({"backdoor_point": "one"}, "backdoor_point"),
+        ({"backdoor_point": " "}, "backdoor_point"),
+        ({"backdoor_point": "1:1 " * 900}, "backdoor_point"),
+        ({"backdoor_point": 1}, "backdoor_point"),
         ({"batch": 10**9}, "batch"),
         ({"seed": -1}, "seed"),
         ({"importance_decay": 0.0}, "importance_decay"),

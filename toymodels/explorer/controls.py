@@ -20,6 +20,7 @@ from toymodels.config import (
     content_hash,
     settings,
 )
+from toymodels.explorer.planted_point import parse_point
 from toymodels.features import FeatureDistribution, random_point
 from toymodels.training import TrainSpec
 from toymodels.training.state import Inputs, inputs_of
@@ -47,11 +48,14 @@ class Controls:
         learning_rate: of AdamW.
         weight_decay: of AdamW.
         backdoor_rate: share of samples that are the planted point.
+        backdoor_size: active features of a planted point that is drawn from the seed; 0
+            plants none, unless `backdoor_point` does.
+        backdoor_point: the planted point itself, its features from 1 and their values,
+            such as "1:0.9 3:0.5"; empty leaves it to `backdoor_size`.
         activation: of the output; "identity" is the linear control.
         groups: "independent", or groups of `group_size` that are on together, or of
             which one is on at a time.
         group_size: a divisor of n.
-        backdoor_size: active features of the planted point; 0 plants none.
         batch: samples in each update.
         seed: of initial weights, samples and the planted point.
     """
@@ -63,6 +67,8 @@ class Controls:
         "learning_rate",
         "weight_decay",
         "backdoor_rate",
+        "backdoor_size",
+        "backdoor_point",
     )
 
     n: int = 5
@@ -77,6 +83,7 @@ class Controls:
     groups: str = "independent"
     group_size: int = 2
     backdoor_size: int = 0
+    backdoor_point: str = ""
     batch: int = 256
     seed: int = 0
 
@@ -109,6 +116,8 @@ class Controls:
                 "group_size", self.group_size, f"a divisor of n = {self.n}"
             )
         check_count("backdoor_size", self.backdoor_size, minimum=0, maximum=self.n)
+        if self.backdoor_point:
+            parse_point(self.backdoor_point, self.n)
         check_count("batch", self.batch, maximum=MOST_BATCH)
         check_count("seed", self.seed, minimum=0, maximum=2**32 - 1)
 
@@ -151,24 +160,34 @@ class Controls:
         """I_i of every feature."""
         return self.importance_decay ** np.arange(self.n)
 
-    def features(self) -> FeatureDistribution:
-        """The distribution of samples, with the planted point if there is one."""
+    @property
+    def planted(self) -> bool:
+        """Whether there is a planted point, whatever its rate."""
+        return bool(self.backdoor_point) or self.backdoor_size > 0
+
+    def ordinary(self) -> FeatureDistribution:
+        """The distribution of samples other than the planted point."""
         p = 1 - self.sparsity
         if self.groups == "independent":
-            base = tm.IndependentFeatures(n=self.n, probability=p)
-        else:
-            kind = {
-                "correlated": tm.CorrelatedGroup,
-                "anticorrelated": tm.AnticorrelatedGroup,
-            }[self.groups]
-            group = kind(n=self.group_size, probability=p)
-            base = tm.Concatenated(parts=(group,) * (self.n // self.group_size))
-        if not self.backdoor_size:
+            return tm.IndependentFeatures(n=self.n, probability=p)
+        kind = {
+            "correlated": tm.CorrelatedGroup,
+            "anticorrelated": tm.AnticorrelatedGroup,
+        }[self.groups]
+        group = kind(n=self.group_size, probability=p)
+        return tm.Concatenated(parts=(group,) * (self.n // self.group_size))
+
+    def features(self) -> FeatureDistribution:
+        """The distribution of samples, with the planted point if there is one."""
+        base = self.ordinary()
+        if not self.planted:
             return base
         return tm.RepeatedPoint(base=base, point=self.point(), rate=self.backdoor_rate)
 
     def point(self) -> np.ndarray:
-        """The planted point."""
+        """The planted point, (n,); there must be one."""
+        if self.backdoor_point:
+            return parse_point(self.backdoor_point, self.n)
         return random_point(self.n, size=self.backdoor_size, seed=self.seed)
 
     def spec(self, steps: int = ENDLESS) -> TrainSpec:

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, Num
 
 from toymodels.explorer.controls import Controls
+from toymodels.explorer.planted_point import describe_point
 from toymodels.explorer.theory_lines import TheoryLine, theory_lines
 from toymodels.explorer.trainer import Frame
 from toymodels.geometry import Shape, find_shapes, measure, tegum_name
@@ -24,17 +25,25 @@ SHARE_FOR_SHAPES = 0.1
 DIGITS = 5
 
 
-def describe(frame: Frame, shapes: list[Shape]) -> dict[str, Any]:
+def describe(
+    frame: Frame, shapes: list[Shape], present: Controls | None = None
+) -> dict[str, Any]:
     """All that is drawn of one frame.
 
     Args:
         frame: the weights.
         shapes: of this frame, or of one shortly before.
+        present: settings that hold now, whose planted point is shown where the frame
+            has it, even before it was planted; the frame's own when None.
 
     Returns:
         Plain data for JSON; numbers that are not finite are None.
     """
-    return geometry_data(frame.W, frame.b, shapes) | {
+    present = frame.controls if present is None else present
+    data = geometry_data(frame.W, frame.b, shapes)
+    represented = np.asarray(data["represented"])
+    return data | {
+        "planted": _planted(frame, represented, present),
         "step": frame.step,
         "loss": frame.loss,
         "start": frame.start,
@@ -68,6 +77,17 @@ def geometry_data(
         # Of the worst: a product is as far from its ideal as its farthest factor.
         "distance": max((round(s.distance, DIGITS) for s in named), default=None),
     }
+
+
+def _planted(
+    frame: Frame, represented: np.ndarray, present: Controls
+) -> dict[str, Any] | None:
+    """Where the planted point is; None without one, or of another training."""
+    if not present.planted or present.n != frame.W.shape[1]:
+        return None
+    return describe_point(
+        frame.W, frame.b, represented, present.point(), present.activation
+    )
 
 
 def plain(array: Num[np.ndarray, "..."]) -> list:

@@ -25,7 +25,7 @@ class Field:
     help: str
     section: str
     kind: str = "number"
-    """"count", "number" or "choice"."""
+    """"count", "number", "choice" or "text"."""
     low: float | int = 0
     high: float | int = 1
     step: float | int = 0.01
@@ -142,8 +142,9 @@ FIELDS = (
     ),
     Field(
         "backdoor_size",
-        "Planted point: active features",
-        "One sample that comes again and again; 0 plants none.",
+        "Planted point: random features",
+        "Active features, drawn with the seed, of a sample that comes again and again; "
+        "0 plants none.",
         "world",
         "count",
         low=0,
@@ -151,12 +152,19 @@ FIELDS = (
         step=1,
     ),
     Field(
+        "backdoor_point",
+        "Planted point: chosen features",
+        "Features and values in place of random ones, such as 1:0.9 3:0.5.",
+        "world",
+        "text",
+    ),
+    Field(
         "backdoor_rate",
         "Planted point: share of samples",
         "How often the planted point comes instead of an ordinary sample.",
         "world",
         high=0.5,
-        step=0.005,
+        step=0.001,
     ),
     Field(
         "batch",

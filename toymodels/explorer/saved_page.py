@@ -91,7 +91,9 @@ def page_with(
     frames = _chosen(frames)
     data = {
         "page": page_settings(),
-        "frames": [describe(frame, shapes_of(frame)) for frame in frames],
+        "frames": [
+            describe(frame, shapes_of(frame), frames[-1].controls) for frame in frames
+        ],
         "status": status,
         "script": script,
         "about": about,

@@ -35,9 +35,10 @@ _SPEC = '''
 
 def spec(*, {live}):
     """The run's settings; these may differ from one part of it to the next."""
+{features}
     return tm.TrainSpec(
         model=tm.Autoencoder(n={n}, d={d}, activation="{activation}"),
-        features={features},
+        features=features,
         optimiser=tm.Optimiser(),
         importance=importance_decay ** np.arange({n}),
         exponent=exponent,
@@ -125,28 +126,29 @@ def script_of(segments: list[Segment], start: Start | None = None) -> str:
         "explorer."
     )
     many = len(segments) > 1 or start is not None
+    planted = any(part.controls.planted for part in segments)
     text = _HEAD.format(title=title) + (_STATE if many else "")
     if start is not None:
         text = text.replace(*_MORE_IMPORTS) + _start(start)
     text += _SPEC.format(
-        live=", ".join(_live(first)),
+        live=", ".join(_live(planted)),
         n=first.n,
         d=first.d,
         activation=first.activation,
-        features=_features(first),
+        features=_features(first, planted),
         steps=steps,
         batch=first.batch,
         seed=first.seed,
     )
     if many:
         parts = [
-            f"    ({part.until}, dict({_settings(part.controls)})),"
+            f"    ({part.until}, dict({_settings(part.controls, planted)})),"
             for part in segments
         ]
         begin = _BEGIN if start is not None else ""
         text += _MANY.format(parts="\n".join(parts), begin=begin)
     else:
-        text += _ONE.format(settings=_settings(first))
+        text += _ONE.format(settings=_settings(first, planted))
     return text + _TAIL
 
 
@@ -161,18 +163,25 @@ def _numbers(row: Float[np.ndarray, " n"]) -> str:
     return "[" + ", ".join(str(np.float32(value)) for value in row) + "]"
 
 
-def _live(controls: Controls) -> list[str]:
-    """Names of the settings that act at once and are in use."""
-    planted = controls.backdoor_size > 0
-    return [name for name in Controls.live if planted or name != "backdoor_rate"]
+def _live(planted: bool) -> list[str]:
+    """Names of the settings that act at once and are in use.
+
+    Args:
+        planted: whether some part of the run has a planted point.
+    """
+    names = [name for name in Controls.live if not name.startswith("backdoor")]
+    return [*names, "backdoor", "backdoor_rate"] if planted else names
 
 
-def _settings(controls: Controls) -> str:
-    return ", ".join(f"{name}={getattr(controls, name)!r}" for name in _live(controls))
+def _settings(controls: Controls, planted: bool) -> str:
+    values: dict[str, object] = {**vars(controls), "backdoor": None}
+    if controls.planted:
+        values["backdoor"] = [float(value) for value in controls.point()]
+    return ", ".join(f"{name}={values[name]!r}" for name in _live(planted))
 
 
-def _features(controls: Controls) -> str:
-    """The expression that makes the distribution of samples."""
+def _features(controls: Controls, planted: bool) -> str:
+    """The lines that make the distribution of samples."""
     n, size = controls.n, controls.group_size
     if controls.groups == "independent":
         base = f"tm.IndependentFeatures(n={n}, probability=1 - sparsity)"
@@ -183,10 +192,12 @@ def _features(controls: Controls) -> str:
         }[controls.groups]
         group = f"tm.{kind}(n={size}, probability=1 - sparsity)"
         base = f"tm.Concatenated(parts=({group},) * {n // size})"
-    if not controls.backdoor_size:
-        return base
-    point = [float(value) for value in controls.point()]
-    return (
-        f"tm.RepeatedPoint(base={base},\n"
-        f"            point=np.array({point}), rate=backdoor_rate)"
-    )
+    lines = [f"    features = {base}"]
+    if planted:
+        lines += [
+            "    if backdoor is not None:",
+            "        features = tm.RepeatedPoint(",
+            "            base=features, point=np.array(backdoor), rate=backdoor_rate",
+            "        )",
+        ]
+    return "\n".join(lines)

@@ -32,6 +32,8 @@ from toymodels.explorer.map_room import (
     one_map,
 )
 from toymodels.explorer.poke_commands import poke_contour, poke_push, poke_take
+from toymodels.explorer.presets import planted_examples
+from toymodels.explorer.quiz_room import begin_quiz, take_guess
 from toymodels.explorer.security import Guard
 from toymodels.explorer.sessions import (
     MOST_VIEWERS,
@@ -99,6 +101,8 @@ def explorer_app(
         "poke-take": poke_take,
         "poke-push": poke_push,
         "poke-contour": poke_contour,
+        "quiz": _quiz,
+        "guess": _guess,
     }
     looks = {
         "history": _history,
@@ -108,6 +112,7 @@ def explorer_app(
         "maps": maps_listed,
         "map": one_map,
         "map-making": map_making,
+        "quiz": _quiz_state,
     }
     routes = [
         Route("/", _index),
@@ -202,7 +207,7 @@ async def _file(request: Request) -> Response:
 
 
 async def _page_settings(request: Request) -> Response:
-    return _json(page_settings())
+    return _json(page_settings() | {"planted": planted_examples()})
 
 
 # --- sessions ------------------------------------------------------------------------
@@ -283,6 +288,18 @@ def _pace(session: Session, data: dict[str, Any]) -> Any:
 
 def _frame(session: Session, data: dict[str, Any]) -> Any:
     return session.at(check_count("step", data.get("step"), minimum=0))
+
+
+def _quiz(session: Session, data: dict[str, Any]) -> Any:
+    return begin_quiz(session.quiz_room, session.trainer, data)
+
+
+def _guess(session: Session, data: dict[str, Any]) -> Any:
+    return take_guess(session.quiz_room, data)
+
+
+def _quiz_state(session: Session, request: Request) -> Response:
+    return _json(session.quiz_room.state())
 
 
 def _state(session: Session, request: Request) -> Response:

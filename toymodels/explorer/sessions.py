@@ -15,6 +15,7 @@ from toymodels.explorer.controls import Controls
 from toymodels.explorer.description import ShapeFinder, describe, shapes_of
 from toymodels.explorer.map_making import MapMaking
 from toymodels.explorer.poke_commands import Pokes
+from toymodels.explorer.quiz_room import QuizRoom
 from toymodels.explorer.trainer import Frame, LiveTrainer
 
 MOST_SESSIONS = 8
@@ -38,6 +39,7 @@ class Session:
         self.trainer = LiveTrainer(controls)
         self.trainer.slow_down(PACE)
         self.maps = MapMaking()
+        self.quiz_room = QuizRoom()
         self.viewers = 0
         self.last_used = time.monotonic()
         self.pokes = Pokes()
@@ -66,7 +68,7 @@ class Session:
                 return version, self._message
             resting = status != "playing"
             shapes = self._finder.shapes(frame, generation, exact=resting)
-            data = describe(frame, shapes) | {
+            data = describe(frame, shapes, trainer.controls) | {
                 "generation": generation,
                 "status": status,
                 "pace": trainer.pace,
@@ -88,7 +90,7 @@ class Session:
     def at(self, step: int) -> dict:
         """The kept frame nearest to a step, in plain data."""
         frame = self.trainer.at(step)
-        return describe(frame, shapes_of(frame))
+        return describe(frame, shapes_of(frame), self.trainer.controls)
 
     def history(self) -> dict:
         """Steps and losses of the frames that are kept."""

@@ -31,12 +31,9 @@ def theory_lines(controls: Controls) -> tuple[TheoryLine, ...]:
         controls: whose loss it is, in the convention `sum`.
     """
     importance, q = controls.importance(), controls.exponent
-    activity = np.asarray(controls.features().activity(), dtype=np.float64)
-    if controls.backdoor_size:
-        base = dataclasses.replace(controls, backdoor_size=0)
-        activity = np.asarray(base.features().activity(), dtype=np.float64)
+    activity = np.asarray(controls.ordinary().activity(), dtype=np.float64)
     silent = zero_loss(activity, importance, exponent=q)
-    planted = bool(controls.backdoor_size and controls.backdoor_rate)
+    planted = controls.planted and controls.backdoor_rate > 0
     if planted:
         rate, point = controls.backdoor_rate, controls.point()
         silent = (1 - rate) * silent + rate * float(np.sum(importance * point**q))

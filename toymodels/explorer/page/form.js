@@ -1,6 +1,8 @@
 // The settings: one field for each, with the server's word beside it where it objects.
 
 const LIVE_DELAY_MS = 80;
+// After an edit, so long is what the server holds not written over it.
+const QUIET_MS = 1000;
 
 function element(name, properties = {}, ...children) {
   const node = Object.assign(document.createElement(name), properties);
@@ -61,7 +63,7 @@ export class SettingsForm {
       entry.box.addEventListener("change", () => this.edit(field, entry.box.value));
     } else {
       // No limits in the page: what is wrong, the server says.
-      entry.box = element("input", { id, type: "text", inputMode: field.kind === "count" ? "numeric" : "decimal" });
+      entry.box = element("input", { id, type: "text", inputMode: { count: "numeric", number: "decimal" }[field.kind] ?? "text" });
       entry.box.addEventListener("change", () => this.edit(field, this.typed(entry)));
       if (field.kind === "number") {
         const scale = sliderScale(field);
@@ -94,6 +96,7 @@ export class SettingsForm {
 
   /** A number where there is one; anything else goes to the server as it is. */
   typed(entry) {
+    if (entry.field.kind === "text") return entry.box.value.trim();
     const text = entry.box.value.trim().replace("−", "-");
     return text !== "" && Number.isFinite(Number(text)) ? Number(text) : text;
   }
@@ -115,9 +118,12 @@ export class SettingsForm {
 
   /** Show what the server holds, unless something is just being changed here. */
   show(values) {
-    const busy = this.waiting || this.hasErrors || performance.now() - (this.editedAt ?? -1e9) < 1000;
-    if (busy || JSON.stringify(values) === JSON.stringify(this.values)) return;
-    this.writeAll(values);
+    clearTimeout(this.later);
+    if (this.waiting || this.hasErrors || JSON.stringify(values) === JSON.stringify(this.values)) return;
+    const left = QUIET_MS - (performance.now() - (this.editedAt ?? -1e9));
+    // While the run rests no other frame would come to show it.
+    if (left > 0) this.later = setTimeout(() => this.show(values), left);
+    else this.writeAll(values);
   }
 
   /** Values that are about to be sent; what the server still has does not undo them. */

@@ -4,6 +4,7 @@
 // are not stored wait in a row below.
 
 import { diverging, featureColour, isDark } from "./colours.js";
+import { Marks, lengthOf } from "./planted.js";
 import { add, pool, set } from "./svg.js";
 
 const WIDTH = 640;
@@ -12,6 +13,8 @@ const LEAST_HEIGHT = 430;
 const EDGE = 0.3;
 const MOST_EDGES = 600;
 const MOST_ORDERED = 12;
+const PLANTED = "planted";
+const MOST_PLANTED_EDGES = 12;
 
 /** Radius of a ring that has room for so many features. */
 function ringRadius(members) {
@@ -67,6 +70,10 @@ function arranged(frame) {
     waiting.forEach((i, k) => places.set(i, [24 + (k % inRow) * ((WIDTH - 48) / (inRow - 1)), y + 46 + Math.floor(k / inRow) * 40, 10]));
     y += 46 + Math.ceil(waiting.length / inRow) * 40;
   }
+  if (frame.planted) {
+    places.set(PLANTED, [WIDTH / 2, y + 40, 12]);
+    y += 76;
+  }
   const spare = Math.max(LEAST_HEIGHT - y, 0) / 2;
   for (const place of places.values()) place[1] += spare;
   for (const title of titles) title.y += spare;
@@ -80,6 +87,7 @@ export class GraphView {
     this.dots = add(this.svg, "g", { class: "dot" });
     this.names = add(this.svg, "g", { class: "name inside" });
     this.titles = add(this.svg, "g", { class: "name ring" });
+    this.placed = new Marks(this.svg);
     this.help = "Too many dimensions to look into. Two features are joined where their columns overlap: blue lines push apart (negative), red ones pull together. Each group is a shape in dimensions of its own." +
       ` Of more than ${MOST_EDGES} lines the strongest are drawn.`;
   }
@@ -88,14 +96,14 @@ export class GraphView {
     const n = frame.norms.length;
     const { places, titles, height } = arranged(frame);
     set(this.svg, { viewBox: `0 0 ${WIDTH} ${height}` });
-    const joined = this.joined(frame);
+    const joined = [...this.joined(frame), ...this.joinedToPlanted(frame)];
     const thin = joined.length > MOST_EDGES / 4;
     const edges = pool(this.edges, "line", joined.length);
     joined.forEach(([i, j, cosine], k) => {
       const strength = Math.sign(cosine) * (0.45 + 0.4 * Math.abs(cosine));
       const colour = diverging(isDark() ? strength * 0.75 : strength);
       const [[x1, y1], [x2, y2]] = [places.get(i), places.get(j)];
-      set(edges[k], { x1, y1, x2, y2, stroke: `rgb(${colour.join(" ")})`, "stroke-width": thin ? 0.7 : 1 + 4 * Math.abs(cosine), opacity: thin ? 0.5 : 1 });
+      set(edges[k], { x1, y1, x2, y2, stroke: `rgb(${colour.join(" ")})`, "stroke-width": i === PLANTED ? 1.6 : thin ? 0.7 : 1 + 4 * Math.abs(cosine), opacity: thin ? 0.5 : 1 });
     });
     const dots = pool(this.dots, "circle", n);
     const names = pool(this.names, "text", n);
@@ -108,11 +116,24 @@ export class GraphView {
       set(names[i], { x, y: y + 4, class: stored && (isDark() || share > 0.62) ? "on-light" : stored ? "on-dark" : "plain" });
       names[i].textContent = r > 9 ? i + 1 : "";
     }
+    const [px, py] = places.get(PLANTED) ?? [0, 0];
+    this.placed.draw({ planted: frame.planted }, () => [px, py], [px, py]);
     const labels = pool(this.titles, "text", titles.length);
     titles.forEach((title, k) => {
       set(labels[k], { x: title.x, y: title.y, class: title.start ? "start" : "" });
       labels[k].textContent = title.text;
     });
+  }
+
+  /** The features nearest to the planted point's vector. */
+  joinedToPlanted(frame) {
+    const { planted } = frame;
+    if (!planted?.length) return [];
+    const found = frame.norms.map((norm, i) => {
+      const dot = planted.h.reduce((sum, v, k) => sum + v * frame.W[k][i], 0);
+      return [PLANTED, i, norm ? dot / (norm * lengthOf(planted.h)) : 0];
+    });
+    return found.filter((edge) => edge[2] > EDGE).sort((a, b) => b[2] - a[2]).slice(0, MOST_PLANTED_EDGES);
   }
 
   joined(frame) {

@@ -1,6 +1,7 @@
 // The columns of W where they can be seen as they are: a line (d = 1), a plane (d = 2).
 
 import { featureColour } from "./colours.js";
+import { Marks, reachOfMarks } from "./planted.js";
 import { add, pool, set } from "./svg.js";
 
 const HALF = 300;
@@ -16,7 +17,7 @@ function outlines(frame) {
 
 /** How much of the space is shown: rises at once, so that nothing leaves the picture. */
 export function extentOf(frame) {
-  return Math.max(1.25, 1.12 * Math.max(0, ...frame.norms.map((v) => v ?? 0)));
+  return Math.max(1.25, 1.12 * Math.max(0, reachOfMarks(frame), ...frame.norms.map((v) => v ?? 0)));
 }
 
 export class PlaneView {
@@ -34,6 +35,7 @@ export class PlaneView {
     this.arms = add(this.svg, "g", { class: "arm" });
     this.dots = add(this.svg, "g", { class: "dot" });
     this.names = add(this.svg, "g", { class: "name" });
+    this.placed = new Marks(this.svg);
     this.past = [];
     this.help = "Each arrow is a column of W: where the model puts that feature. The circle has radius 1.";
   }
@@ -68,6 +70,7 @@ export class PlaneView {
       // Of features that are given up the numbers would lie upon one another.
       names[i].textContent = stored || (n <= 12 && frame.norms[i] > LABELLED) ? i + 1 : "";
     }
+    this.placed.draw(frame, ([x, y]) => [x * scale, -y * scale]);
   }
 
   remember(frame, moving) {
@@ -95,6 +98,7 @@ export class LineView {
     this.arms = add(this.svg, "g", { class: "arm" });
     this.dots = add(this.svg, "g", { class: "dot" });
     this.names = add(this.svg, "g", { class: "name" });
+    this.placed = new Marks(this.svg);
     this.help = "One row for each feature: its place on the one hidden dimension.";
   }
 
@@ -108,7 +112,8 @@ export class LineView {
     const arms = pool(this.arms, "line", n);
     const dots = pool(this.dots, "circle", n);
     const names = pool(this.names, "text", n);
-    const room = (1.2 * HALF) / n;
+    const marked = frame.planted || frame.seen;
+    const room = (1.2 * HALF) / (marked ? n + 1 : n);
     for (let i = 0; i < n; i++) {
       const y = -HALF * 0.56 + room * (i + 0.5);
       const x = frame.W[0][i] * scale;
@@ -119,5 +124,7 @@ export class LineView {
       set(names[i], { x: x + (x < 0 ? -1 : 1) * 20, y: y + 5 });
       names[i].textContent = n <= 20 ? i + 1 : "";
     }
+    const last = HALF * 0.64 - room / 2;
+    this.placed.draw(frame, ([x]) => [x * scale, last], [0, last]);
   }
 }

@@ -1,9 +1,10 @@
 // What can be asked of the run beside watching it: a section of the page each.
 
+import { beginBackdoor } from "./backdoor.js";
 import { beginMap } from "./map.js";
 import { beginPoke } from "./poke.js";
 
-const ROOMS = [beginMap, beginPoke];
+const ROOMS = [beginMap, beginBackdoor, beginPoke];
 
 /**
  * Begin every room.

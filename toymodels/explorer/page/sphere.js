@@ -2,6 +2,7 @@
 
 import { featureColour } from "./colours.js";
 import { extentOf } from "./plane.js";
+import { Marks } from "./planted.js";
 import { add, pool, set } from "./svg.js";
 
 const RADIUS = 300;
@@ -35,6 +36,7 @@ export class SphereView {
     this.arms = add(this.svg, "g", { class: "arm" });
     this.dots = add(this.svg, "g", { class: "dot" });
     this.names = add(this.svg, "g", { class: "name" });
+    this.placed = new Marks(this.svg);
     this.help = "Drag to turn, or use the arrow keys; Home turns it back. Faint is behind. Lines join features that disturb each other.";
     this.redraw = redraw;
     this.home();
@@ -105,8 +107,10 @@ export class SphereView {
       set(arms[k], { x2: x, y2: y, stroke: colour, "stroke-width": 3.5, opacity });
       set(dots[k], { cx: x, cy: y, r: 7 + 2 * near, fill: colour, opacity });
       set(names[k], { x: x * out, y: y * out + 5, opacity: Math.max(opacity, 0.7) });
-      names[k].textContent = n <= 30 ? i + 1 : "";
+      // Of features that are given up the numbers would lie upon one another.
+      names[k].textContent = n <= 12 || (n <= 40 && frame.represented[i]) ? i + 1 : "";
     });
+    this.placed.draw(frame, (h) => this.seen(h).slice(0, 2).map((v) => v * scale));
   }
 
   drawChords(frame, places, scale) {
