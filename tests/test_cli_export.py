@@ -182,8 +182,17 @@ def test_settings_are_those_of_the_explorer_again(controls):
         assert found.sparsity == pytest.approx(controls.sparsity)
 
 
-def test_another_planted_point_is_refused():
+def test_another_planted_point_is_told_by_its_features():
     spec = Controls(backdoor_size=2, backdoor_rate=0.1).spec(steps=10)
-    other = tm.RepeatedPoint(base=spec.features.base, point=np.eye(5)[0], rate=0.1)
+    point = np.array([0.0, 0.25, 0.0, 1.0, 0.0])
+    other = tm.RepeatedPoint(base=spec.features.base, point=point, rate=0.1)
+    (found,) = controls_of(tm.TrainSpec(model=spec.model, features=other), [0])
+    assert found.backdoor_point == "2:0.25 4:1.0"
+    np.testing.assert_allclose(found.point(), point)
+
+
+def test_a_planted_point_beyond_the_explorer_is_refused():
+    spec = Controls(backdoor_size=2, backdoor_rate=0.1).spec(steps=10)
+    other = tm.RepeatedPoint(base=spec.features.base, point=2 * np.eye(5)[0], rate=0.1)
     with pytest.raises(tm.SettingsError, match="point"):
         controls_of(tm.TrainSpec(model=spec.model, features=other), [0])

@@ -216,7 +216,7 @@ def describe_map(found: Map) -> dict[str, Any]:
 def _boundary(found: Map) -> list[list[list[float]]] | None:
     """Where the closed form has its edges, as lines of (S, r); None without one."""
     first = found.controls[0]
-    plain_world = first.groups == "independent" and not first.backdoor_size
+    plain_world = first.groups == "independent" and not first.planted
     if len(found.axes) < 2 or first.activation != "relu" or not plain_world:
         return None
     if first.exponent != 2:
