@@ -13,7 +13,6 @@ computed by the command as if they had never been there.
 
 import contextlib
 import multiprocessing
-import os
 import signal
 import threading
 import time
@@ -28,23 +27,43 @@ from experiments.registry import Experiment
 from experiments.runner import Job, Prepared, Told, compute, prepare
 from experiments.trainer import Stopped
 from toymodels.compilation import is_crowded, keep_compiled, release_compiled
+from toymodels.disk import StoreError
 from toymodels.store import Store
 from toymodels.training.blocks import core_count
+from toymodels.training.memory import available_bytes
 
 FREE, TAKEN, ELSEWHERE, DONE = range(4)
-# Of a result that somebody else computes, and of a process that was asked to stop.
-LOOK_SECONDS, PATIENCE_SECONDS = 0.1, 60.0
+LOOK_SECONDS = 0.1
+# For a process to come to a safe place, or to its end when there is nothing to do.
+STOP_SECONDS, END_SECONDS = 60.0, 5.0
+# Two of them need so much at laptop scale.
+MEMORY_FOR_TWO = 8 * 2**30
 
 
 def usual(scale: str) -> int:
     """How many experiments are computed at once when nobody says it.
 
-    Two where there are two cores. At paper scale one may need all of the memory, and an
-    accelerator's belongs to the process that asks first.
+    Two where there are two cores and 8 GiB of free memory. At paper scale one may need
+    all of it, and an accelerator's belongs to the process that asks first.
     """
     if scale == "paper" or jax.default_backend() != "cpu":
         return 1
-    return min(core_count(), 2)
+    free = available_bytes()
+    return min(core_count(), 2) if free is None or free >= MEMORY_FOR_TWO else 1
+
+
+def at_once(prepared: Sequence[Prepared], job: Job, wanted: int | None) -> int:
+    """How many experiments a job computes at the same time.
+
+    Args:
+        prepared: the experiments.
+        job: one that computes everything afresh, or trains on a cluster, has one.
+        wanted: by the user; `usual` when None.
+    """
+    absent = sum(not item.stored(job.store) for item in prepared)
+    if job.only_plot or job.fresh or job.cluster is not None or absent < 2:
+        return 1
+    return min(usual(job.scale) if wanted is None else wanted, absent)
 
 
 @dataclass
@@ -124,6 +143,7 @@ class Beside:
 
         Raises:
             Stopped: the user asked to stop.
+            StoreError: what was computed meanwhile cannot be kept.
         """
         something = False
         while self.shared is not None and not self.shared.claim(place):
@@ -155,25 +175,26 @@ class Beside:
 
 
 @contextlib.contextmanager
-def beside(prepared: Sequence[Prepared], job: Job, at_once: int) -> Iterator[Beside]:
-    """While open, `at_once` − 1 processes compute what the job has not got to yet.
+def beside(prepared: Sequence[Prepared], job: Job, others: int) -> Iterator[Beside]:
+    """While open, other processes compute what the job has not got to yet.
 
     Args:
         prepared: the experiments, in order.
         job: its stop function is passed on to the others.
-        at_once: experiments computed at the same time, that of this process included.
+        others: how many processes.
     """
-    absent = [not item.stored(job.store) for item in prepared]
-    others = min(at_once, sum(absent)) - 1
-    if others < 1 or job.only_plot or job.fresh:
+    if others < 1:
         yield Beside(prepared)
         return
     context = multiprocessing.get_context("spawn")
-    states = context.Array("b", [FREE if new else DONE for new in absent])
+    states = context.Array(
+        "b", [DONE if item.stored(job.store) else FREE for item in prepared]
+    )
     shared = Shared(tuple(p.experiment.family for p in prepared), states)
     notes, leave = context.SimpleQueue(), context.Event()
     task = Task(
         experiments=tuple(item.experiment for item in prepared),
+        keys=tuple(item.key for item in prepared),
         store=job.store.root.absolute(),
         scale=job.scale,
         seed=job.seed,
@@ -220,14 +241,18 @@ def _deaf() -> Iterator[None]:
 
 def _end(processes: Sequence[Any], shared: Shared, leave: Any, *, calm: bool) -> None:
     """Let what is in work come to a safe place, and end the processes."""
-    busy = calm and ELSEWHERE in list(shared.states)
+    busy = ELSEWHERE in list(shared.states)
     leave.set()
-    until = time.monotonic() + (PATIENCE_SECONDS if busy else 0.0)
+    patience = (STOP_SECONDS if busy else END_SECONDS) if calm else 0.0
+    until = time.monotonic() + patience
+    # Ctrl-C again stops the waiting, and nothing else: results are still to be written.
+    with contextlib.suppress(KeyboardInterrupt):
+        for process in processes:
+            process.join(max(until - time.monotonic(), 0.0))
     for process in processes:
-        process.join(max(until - time.monotonic(), 0.0))
         if process.is_alive():
             process.terminate()
-            process.join()
+        process.join()
 
 
 @dataclass(frozen=True)
@@ -235,6 +260,8 @@ class Task:
     """A job as another process needs it."""
 
     experiments: tuple[Experiment, ...]
+    keys: tuple[str, ...]
+    """Where the command looks for their results."""
     store: Path
     scale: str
     seed: int
@@ -248,29 +275,45 @@ def work(task: Task, shared: Shared, notes: Any, leave: Any) -> None:
     """What the other process does: compute what is free, until nothing is.
 
     Ctrl-C is for the command to hear, which says so through `leave`. Should the command
-    have died, this process ends after the next chunk of training.
+    have died, this process ends after the next chunk of training, or experiment.
     """
     if task.compiled is not None:
         keep_compiled(task.compiled)
-    parent = os.getppid()
+    command = multiprocessing.parent_process()
     job = Job(Store(task.store), scale=task.scale, seed=task.seed)
     job.changes, job.generator = task.changes, task.generator
-    job.stop = lambda: leave.is_set() or os.getppid() != parent
-    with contextlib.suppress(Stopped):
-        while (place := shared.claim_ahead(ELSEWHERE)) is not None:
-            if is_crowded():
-                release_compiled()
-            told = _attempt(prepare(task.experiments[place], job), job)
+    job.stop = lambda: leave.is_set() or not (command and command.is_alive())
+    with contextlib.suppress(Stopped, StoreError):
+        while not job.stop():
+            place = shared.claim_ahead(ELSEWHERE)
+            if place is None:
+                return
+            prepared = _prepared(task, place, job)
+            told = None if prepared is None else _attempt(prepared, job)
             if told is not None:
                 notes.put((place, told))
             shared.put(place, DONE)
 
 
+def _prepared(task: Task, place: int, job: Job) -> Prepared | None:
+    """An experiment, unless its file was edited since the command read it.
+
+    What this process has imported would be kept under the key of other code.
+    """
+    try:
+        prepared = prepare(task.experiments[place], job)
+    except Exception:
+        return None
+    return prepared if prepared.key == task.keys[place] else None
+
+
 def _attempt(prepared: Prepared, job: Job) -> Told | None:
     """Compute into the store; None where that fails, which is said when it is due."""
+    if is_crowded():
+        release_compiled()
     try:
         return compute(prepared, job)
-    except Stopped:
+    except (Stopped, StoreError):
         raise
     except Exception:
         return None

@@ -25,8 +25,8 @@ if __package__ in (None, ""):  # run as a file: its folder is on the path, not t
     _HERE = Path(__file__).resolve().parent
     sys.path[:] = [str(_HERE.parent), *(p for p in sys.path if p != str(_HERE))]
 
-from experiments import stories
-from experiments.beside import Beside, beside, usual
+from experiments import beside, stories
+from experiments.beside import Beside
 from experiments.changes import read_changes
 from experiments.cluster import check_cluster, connected
 from experiments.display import Display, claims_table, tally, where
@@ -101,7 +101,8 @@ def reproduce(
         workers: processes of a local cluster that trains, one core each.
         scheduler: address of a running Dask scheduler, whose workers train.
         at_once: experiments that are computed at the same time, one in this process;
-            when None, as many as suit the scale and the machine, see `beside.usual`.
+            when None, as many as suit the scale and the machine, see `beside.usual`;
+            with `fresh` or a cluster always one.
         console: standard output when None.
         catalogue: all experiments there are; found in `experiments/` when None.
 
@@ -132,16 +133,13 @@ def reproduce(
     if not only_plot:
         kept.check_writable()
     outcomes: list[Outcome] = []
-    if workers or scheduler:
-        at_once = 1  # the cluster has the cores
-    elif at_once is None:
-        at_once = usual(scale)
-    estimate = Estimate.of(prepared, kept, fresh=fresh, at_once=at_once)
-    display = Display(console, len(prepared), estimate)
     trains = connected() if only_plot else connected(workers, scheduler)
-    with trains as job.cluster, calm_interrupt(console.print) as job.stop, display:
+    with trains as job.cluster, calm_interrupt(console.print) as job.stop:
+        count = beside.at_once(prepared, job, at_once)
+        estimate = Estimate.of(prepared, kept, fresh=fresh, at_once=count)
+        display = Display(console, len(prepared), estimate)
         job.progress, job.parts = display.steps, display.parts
-        with beside(prepared, job, at_once) as others:
+        with display, beside.beside(prepared, job, count - 1) as others:
             stopped = not _run_all(
                 prepared, job, others, output, display, outcomes, failures
             )
@@ -330,7 +328,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         default=None,
         metavar="N",
         help="experiments that are computed at the same time (default: 2 on a CPU with "
-        "two cores or more, 1 at paper scale)",
+        "two cores and 8 GiB, 1 at paper scale; with --fresh or a cluster always 1)",
     )
     try:
         keep_compiled()

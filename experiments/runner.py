@@ -169,6 +169,8 @@ def _listening() -> Iterator[list[warnings.WarningMessage]]:
         warnings.simplefilter("default")
         for silent in (DeprecationWarning, PendingDeprecationWarning):
             warnings.simplefilter("ignore", silent)
+        # Two processes may write a compiled program, and one read the half of it.
+        warnings.filterwarnings("ignore", "Error .* persistent compilation cache")
         yield caught
 
 

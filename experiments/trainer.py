@@ -9,6 +9,7 @@ finished. They are trained one after another in this process, or by a cluster.
 """
 
 import collections
+import contextlib
 import dataclasses
 import shutil
 import time
@@ -36,6 +37,12 @@ from toymodels.training import (
 )
 from toymodels.training.blocks import Block
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None
+
+LOOK_SECONDS = 0.2
 # Shorter trainings are begun again rather than slowed down by checkpoints.
 CHECKPOINT_SECONDS = 60.0
 
@@ -91,11 +98,15 @@ class Trainer:
         folder = self.store.root / "unfinished" / key
         if fresh:
             shutil.rmtree(folder, ignore_errors=True)
-        result = self.store.cached(
-            spec, KIND, lambda: self._train(spec, key, folder).to_result(), fresh=fresh
-        )
-        # Only now: the joined run is in the store, so nobody needs the parts.
-        shutil.rmtree(folder, ignore_errors=True)
+        with _alone(self.store.root, key, self.stop):
+            result = self.store.cached(
+                spec,
+                KIND,
+                lambda: self._train(spec, key, folder).to_result(),
+                fresh=fresh,
+            )
+            # Only now: the joined run is in the store, so nobody needs the parts.
+            shutil.rmtree(folder, ignore_errors=True)
         self.renewed.add(key)
         self.done = before + spec.steps
         self.progress(self.done, self.total)
@@ -179,6 +190,33 @@ class Trainer:
                 if self.stop():
                     raise Stopped
             yield report
+
+
+@contextlib.contextmanager
+def _alone(root: Path, key: str, stop: Callable[[], bool]) -> Iterator[None]:
+    """Wait until no other process of this machine trains the same; it is stored then.
+
+    Every key locks a byte of one file, which the system gives back when a process dies.
+    Where there are no such locks (Windows, some shared file systems), two processes may
+    train the same, to the same bits.
+
+    Raises:
+        Stopped: the user asked to stop.
+    """
+    with contextlib.ExitStack() as opened:
+        with contextlib.suppress(OSError):
+            file = opened.enter_context((root / "locks").open("ab"))
+            while fcntl is not None:
+                try:
+                    fcntl.lockf(
+                        file, fcntl.LOCK_EX | fcntl.LOCK_NB, 1, int(key[:12], 16)
+                    )
+                    break
+                except (BlockingIOError, PermissionError):
+                    if stop():
+                        raise Stopped from None
+                    time.sleep(LOOK_SECONDS)
+        yield
 
 
 def _unfinished(folder: Path, spec: TrainSpec) -> TrainState | None:

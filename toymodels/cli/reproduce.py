@@ -39,8 +39,9 @@ class Reproduce:
             that are finished stay in the store, whatever dies.
         scheduler: train on the workers of a running Dask scheduler, tcp://HOST:PORT;
             --store must be a folder that all of them share.
-        at_once: experiments that are computed at the same time; 2 on a CPU with two
-            cores or more, 1 at paper scale, if not given.
+        at_once: experiments that are computed at the same time; if not given, 2 on a
+            CPU with two cores and 8 GiB, 1 at paper scale; with --fresh or a cluster
+            always 1.
     """
 
     ids: Annotated[

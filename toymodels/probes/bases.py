@@ -51,6 +51,12 @@ class Bases:
     real_x: Float[Array, "*runs n real"]
     """The samples that they come from."""
 
+    def whole_subject(self) -> Subject:
+        """The layer with its model, which responses and gradients need."""
+        if not isinstance(self.subject, Subject):
+            raise TypeError("these bases know feature directions, but no model")
+        return self.subject
+
 
 register_pytree(Bases, ("subject", "x", "active", "h", "real", "real_x"))
 
@@ -207,7 +213,7 @@ def mean_distance(h: Float[Array, "d_layer real"]) -> Float[Array, ""]:
 
 def unit_lengths(bases: Bases) -> dict[str, Float[Array, ""]]:
     """d̄ of the perturbed layer and of every later one, "output" included."""
-    subject = bases.subject
+    subject = bases.whole_subject()
     found = subject.forward(bases.real, bases.real_x)
     return {
         name: mean_distance(h)

@@ -82,6 +82,11 @@ class DirectionFamily:
         """Whether the model must have known feature directions."""
         return self.kind in ("feature", "mixture", "shuffled_feature")
 
+    @property
+    def needs_model(self) -> bool:
+        """Whether the directions depend on what the model makes of activations."""
+        return self.kind == "adversarial"
+
 
 def draw_directions(
     family: DirectionFamily, bases: Bases, key: PRNGKeyArray, count: int
@@ -272,7 +277,7 @@ def _adversarial(
     small radius r this is power iteration on JᵀJ; with r beyond a threshold it finds
     what no derivative at h shows. From `count` random starts.
     """
-    subject = bases.subject
+    subject = bases.whole_subject()
     spread = bases.real - bases.real.mean(axis=1, keepdims=True)
     # √2 times the root mean square distance from the mean is that between two.
     radius = family.radius * jnp.sqrt(2 * (spread**2).sum(axis=0).mean())

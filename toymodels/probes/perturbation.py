@@ -99,10 +99,11 @@ def perturb(
     """Perturb a layer of every model of an ensemble.
 
     Four programs do it, since compiling takes longer than running: samples depend on no
-    model, directions on no layer, activations of all layers are found together, and
-    only the responses are a program for each layer. Models are worked on one after the
-    other. Runs with equal keys see the same samples and, where a direction does not
-    depend on the model, the same directions; so do "real" and "gaussian" starts.
+    model, directions (but adversarial ones) on neither model nor layer, activations of
+    all layers are found together, and the responses are a program for each layer.
+    Models are worked on one after the other. Runs with equal keys see the same samples
+    and, where a direction does not depend on the model, the same directions; so do
+    "real" and "gaussian" starts.
 
     Args:
         how: families, bases, radii.
@@ -118,11 +119,12 @@ def perturb(
     """
     check_choice("layer", layer, model.layers)
     params = jax.tree.map(jnp.asarray, params)
+    known = _known(how.families, model, params, layer)
     samples, turns, points = _samples(how.bases, how.real, how.most, features, keys)
     seen = _seen(model, params, samples)
     check_spread(seen.real[layer])
     bases = Bases(
-        subject=_known(how.families, model, params, layer),
+        subject=known,
         x=samples.x,
         active=samples.active,
         h=seen.h[layer],
@@ -196,7 +198,7 @@ def _known(
 ) -> Subject | KnownFeatures:
     """What the directions need of the model: nothing, its features, or all of it."""
     subject = Subject(model, params, layer)
-    if any(family.kind == "adversarial" for family in families):
+    if any(family.needs_model for family in families):
         return subject
     if any(family.needs_truth for family in families):
         return KnownFeatures(jax.vmap(Subject.features)(subject))

@@ -68,7 +68,7 @@ def response_curves(
         units: d̄ by layer; estimated from `bases.real` when None.
         block: numbers that one array of perturbed activations may hold.
     """
-    subject = bases.subject
+    subject = bases.whole_subject()
     units = unit_lengths(bases) if units is None else units
     lengths = radii * units[subject.layer]
     columns = directions.shape[1] * len(radii)
@@ -88,7 +88,7 @@ def response_curves(
         return _compare(subject.model.head, clean, found, units)
 
     width = max(len(bases.h), subject.model.n, *map(len, _outputs(bases).values()))
-    most = max(1, check_count("block", block) // (width * columns))
+    most = max(1, check_count("block", block) // (width * (columns + 1)))
     # A divisor: for a rest, `lax.map` would compile everything a second time.
     count = bases.h.shape[1]
     together = max(k for k in range(1, min(most, count) + 1) if count % k == 0)
@@ -100,7 +100,7 @@ def response_curves(
 def _outputs(bases: Bases) -> dict[str, jax.ShapeDtypeStruct]:
     """Shapes of the later layers; nothing is computed."""
     h, x = bases.h[:, :1], bases.x[:, :1]
-    return jax.eval_shape(bases.subject.forward, h, x)
+    return jax.eval_shape(bases.whole_subject().forward, h, x)
 
 
 def _compare(

@@ -85,7 +85,8 @@ class KnownFeatures:
 
     def features(self) -> Float[Array, "d_layer n"]:
         """Unit direction of each feature, as columns."""
-        assert self.columns is not None, "directions without known features"
+        if self.columns is None:
+            raise TypeError("directions of features were asked for, but none are known")
         return self.columns
 
 
