@@ -124,10 +124,11 @@ def has_seen(trainer: LiveTrainer, frame: Frame) -> bool | None:
     """Whether training up to a frame showed the point that the frame's settings have.
 
     Returns:
-        None without such a point, or if settings were changed too often to be known.
+        None without such a point, or where it cannot be known: after too many changes
+        of the settings, or of weights that were trained before this run.
     """
     parts = trainer.segments(frame.step)
-    if not frame.controls.planted or parts is None:
+    if not frame.controls.planted or parts is None or frame.start is not None:
         return None
     point = frame.controls.point()
     earlier = [part.controls for part in parts] if frame.step else []
