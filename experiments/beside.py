@@ -26,7 +26,12 @@ import jax
 from experiments.registry import Experiment
 from experiments.runner import Job, Prepared, Told, compute, prepare
 from experiments.trainer import Stopped
-from toymodels.compilation import is_crowded, keep_compiled, release_compiled
+from toymodels.compilation import (
+    is_crowded,
+    keep_compiled,
+    limit_threads,
+    release_compiled,
+)
 from toymodels.disk import StoreError
 from toymodels.store import Store
 from toymodels.training.blocks import core_count
@@ -50,6 +55,21 @@ def usual(scale: str) -> int:
         return 1
     free = available_bytes()
     return min(core_count(), 2) if free is None or free >= MEMORY_FOR_TWO else 1
+
+
+def divide_cores(selected: int, scale: str, wanted: int | None) -> None:
+    """Give each of several processes its share of the threads; before JAX is used.
+
+    Args:
+        selected: experiments of the job.
+        scale: of the job.
+        wanted: at once, by the user; the usual number when None.
+    """
+    if wanted is None:
+        wanted = 1 if scale == "paper" else 2
+    count = min(wanted, selected)
+    if count > 1:
+        limit_threads(core_count() // count)
 
 
 def at_once(prepared: Sequence[Prepared], job: Job, wanted: int | None) -> int:

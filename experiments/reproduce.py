@@ -17,6 +17,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
@@ -280,6 +281,19 @@ def _console() -> Console:
     return Console(width=120)
 
 
+def command(**options: Any) -> int:
+    """`reproduce` in a process of its own, whose threads are its to divide.
+
+    Returns:
+        The exit code.
+    """
+    alone = [options[name] for name in ("workers", "scheduler", "fresh", "only_plot")]
+    if not any(alone):
+        selected = select(options["ids"], find_experiments())
+        beside.divide_cores(len(selected), options["scale"], options["at_once"])
+    return reproduce(**options).exit_code
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Read the command line, reproduce, return the exit code."""
     parser = argparse.ArgumentParser(
@@ -332,7 +346,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     )
     try:
         keep_compiled()
-        return reproduce(**vars(parser.parse_args(arguments))).exit_code
+        return command(**vars(parser.parse_args(arguments)))
     except KeyboardInterrupt:
         return INTERRUPTED
     except (SettingsError, StoreError) as error:

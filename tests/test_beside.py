@@ -17,6 +17,7 @@ from experiments.beside import (
     Shared,
     Task,
     at_once,
+    divide_cores,
     usual,
 )
 from experiments.reproduce import main
@@ -124,6 +125,25 @@ def test_an_edited_experiment_is_left_to_the_command(fakes):
     assert beside_module._prepared(task, 0, job) is None
     path.write_text("broken(")
     assert beside_module._prepared(task, 0, job) is None
+
+
+@pytest.mark.parametrize(
+    ("selected", "scale", "wanted", "threads"),
+    [
+        (9, "laptop", None, [4]),
+        (9, "smoke", 4, [2]),
+        (2, "laptop", 99, [4]),
+        (1, "laptop", None, []),
+        (9, "paper", None, []),
+        (9, "laptop", 1, []),
+    ],
+)
+def test_processes_share_the_cores(monkeypatch, selected, scale, wanted, threads):
+    monkeypatch.setattr(beside_module, "core_count", lambda: 8)
+    given = []
+    monkeypatch.setattr(beside_module, "limit_threads", given.append)
+    divide_cores(selected, scale, wanted)
+    assert given == threads
 
 
 def test_one_process_where_others_could_do_nothing(fakes):

@@ -9,11 +9,13 @@ import pytest
 
 pytest.importorskip("uvicorn", reason="the extra `explore` is missing")
 
-from toymodels.explorer.serve import XLA_THREADS, leave_a_core_free
+from toymodels.compilation import XLA_THREADS
+from toymodels.explorer.serve import leave_a_core_free
 
 THREADS = """
 import os, sys
-from toymodels.explorer.serve import XLA_THREADS, leave_a_core_free
+from toymodels.compilation import XLA_THREADS
+from toymodels.explorer.serve import leave_a_core_free
 os.sched_getaffinity = lambda _: set(range(int(sys.argv[1])))
 leave_a_core_free()
 import jax

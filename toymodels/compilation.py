@@ -6,12 +6,15 @@ do that, `import toymodels` does not: in a script of your own, call `keep_compil
 
 import contextlib
 import ctypes
+import os
 from pathlib import Path
 
 import jax
 
 from toymodels.store import default_root
 
+# How many threads XLA divides a computation among; it looks when it is first used.
+XLA_THREADS = "PJRT_NPROC"
 # A third of what Linux allows: an experiment of many models adds some thousand.
 MOST_MAPS = 20_000
 
@@ -32,6 +35,16 @@ def keep_compiled(folder: str | Path | None = None) -> None:
         jax.config.update("jax_compilation_cache_dir", str(Path(folder).absolute()))
         # JAX keeps what took over a second; most programs here take less.
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
+
+
+def limit_threads(count: int) -> None:
+    """Let XLA divide one computation among `count` threads; a user's own value stays.
+
+    Threads of one computation wait for each other: where somebody else has work for the
+    other cores, one thread does a step in less processor time than two, to the same
+    bits. It has to be called before JAX computes anything.
+    """
+    os.environ.setdefault(XLA_THREADS, str(max(count, 1)))
 
 
 def release_compiled() -> None:

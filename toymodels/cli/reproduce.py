@@ -6,7 +6,7 @@ from typing import Annotated
 
 import tyro
 
-from experiments.reproduce import reproduce
+from experiments.reproduce import command
 from toymodels.features import DEFAULT_GENERATOR
 
 
@@ -63,4 +63,4 @@ class Reproduce:
 
     def run(self) -> int:
         """Run the experiments."""
-        return reproduce(**vars(self)).exit_code
+        return command(**vars(self))

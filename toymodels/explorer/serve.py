@@ -1,7 +1,6 @@
 """Serves the explorer until it is told to stop."""
 
 import contextlib
-import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -9,24 +8,16 @@ from types import FrameType
 
 import uvicorn
 
+from toymodels.compilation import limit_threads
 from toymodels.config import SettingsError
 from toymodels.explorer.server import explorer_app
 from toymodels.explorer.sessions import Sessions
-
-# How many threads XLA divides its work among; it looks when it is first used.
-XLA_THREADS = "PJRT_NPROC"
+from toymodels.training.blocks import core_count
 
 
 def leave_a_core_free() -> None:
-    """Keep one core for a page on this machine; a value of the user's stays.
-
-    Small models lose nothing: products that are divided among two cores are waited for
-    longer than they take, so one thread does a step in less time than two, to the same
-    bits. It has to be called before JAX computes anything.
-    """
-    allowed = getattr(os, "sched_getaffinity", None)
-    cores = len(allowed(0)) if allowed else os.cpu_count() or 1
-    os.environ.setdefault(XLA_THREADS, str(max(cores - 1, 1)))
+    """Keep one core for a page on this machine, before JAX computes anything."""
+    limit_threads(core_count() - 1)
 
 
 class ExplorerServer(uvicorn.Server):
