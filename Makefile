@@ -28,7 +28,7 @@ help:
 	@echo "make test-slow  set up, then run the slow tests"
 	@echo "make lint       Ruff (lint and format) and Pyright"
 	@echo "make format     let Ruff format and repair what it can"
-	@echo "make bench      measure training speed: PyTorch, a JAX loop, workers, compiling"
+	@echo "make bench      measure speed: training, workers, compiling, contours, the explorer"
 	@echo "make docs       build the documentation site into docs/_build/html"
 	@echo "make clean      remove $(VENV), caches and builds; figures and the store stay"
 
