@@ -96,7 +96,9 @@ def test_a_copy_without_lessons_has_an_index_alone(generate, tmp_path):
     assert set(pages) == {"index.md", "03_five.md"}
     assert "[3 · Five features](03_five.md)" in pages["index.md"]
     assert pages["03_five.md"].startswith("# 3 · Five features\n")
-    assert "marimo edit lessons/03_five.py" in pages["03_five.md"]
+    # Not `marimo edit`: that would write the answers into the tracked file.
+    assert "`toymodels lessons 3`" in pages["03_five.md"]
+    assert "marimo edit" not in pages["03_five.md"]
 
 
 @pytest.mark.parametrize(

@@ -134,14 +134,16 @@ def _page(name: str, source: str) -> str:
         if kind == "code" and not text:
             continue
         shown.append(text if kind == "text" else f"```python\n{text}\n```")
+    number = int(name[:2])
     heading = re.match(r"# .+", shown[0]) if shown else None
     if heading:
         shown[0] = shown[0][heading.end() :].strip()
     how = (
         ":::{note}\nThis is the text of a notebook that runs: there predictions are "
-        "checked, exercises say what is wrong, and figures appear. Open it in a clone "
-        f"with `make lessons`, or `marimo edit lessons/{name}` where the extra "
-        "`lessons` is installed. Numbers that a run computes are shown here as …\n:::"
+        "checked, exercises say what is wrong, and figures appear. Open a copy of your "
+        f"own in a clone with `make lessons`, or with `toymodels lessons {number}` "
+        "where the extra `lessons` is installed. Numbers that a run computes are shown "
+        "here as …\n:::"
     )
     top = heading[0] if heading else f"# {name}"
     return "\n\n".join([top, how, *filter(None, shown)]) + "\n"

@@ -11,6 +11,9 @@ from toymodels.disk import check_writable, write_atomically
 # They lie beside the package in a clone.
 FOLDER = Path(__file__).parents[2] / "lessons"
 
+# No package index has this package, so the way leads through a clone.
+TO_INSTALL = "in a clone: pip install -e '.[lessons]' -c constraints.txt"
+
 
 @dataclasses.dataclass(frozen=True)
 class Lesson:
@@ -105,7 +108,7 @@ def require_marimo() -> None:
             "lessons",
             "no marimo",
             "the extra `lessons` to be installed",
-            "pip install 'toymodels[lessons]'",
+            TO_INSTALL,
         )
 
 

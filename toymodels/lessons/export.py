@@ -18,9 +18,13 @@ from toymodels.lessons.catalogue import Lesson, require_marimo
 
 _BEGIN = """*This notebook was made from `{file}` by `toymodels lessons --export`.*
 
-It needs the package and its extra `lessons`: `pip install 'toymodels[lessons]'` (in
-Colab, in a cell, with `%` in front). Run the cells from the top. Where a cell is yours
-to fill in, run it and the ones below it again."""
+It needs the package and its extra `lessons`. In a clone of the repository, that is
+`pip install -e '.[lessons]' -c constraints.txt`. For Colab, make a wheel in the clone
+with `pip wheel . --no-deps`, upload it, and install it in a cell:
+`%pip install 'NAME_OF_THE_WHEEL[lessons]'`.
+
+Run the cells from the top. Where a cell is yours to fill in, run it and the ones below
+it again."""
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 

@@ -19,6 +19,7 @@ from toymodels.config import SettingsError, check_count
 from toymodels.explorer.description import DIGITS, plain
 from toymodels.explorer.saved_page import PAGE, joined_script
 from toymodels.geometry import find_shapes, measure, tegum_name
+from toymodels.lessons.catalogue import TO_INSTALL
 from toymodels.training import Run
 
 BOX = ".toymodels-view"
@@ -147,7 +148,7 @@ def _widget_class() -> Any:
             "lessons",
             f"no {error.name}",
             "the extra `lessons` to be installed",
-            "pip install 'toymodels[lessons]'",
+            TO_INSTALL,
         ) from None
 
     class FeatureView(anywidget.AnyWidget):
