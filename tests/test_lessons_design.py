@@ -73,6 +73,46 @@ def test_another_number_of_features_is_one_difference():
     )
     assert differences(spec(), larger) == ("n",)
     assert differences(spec(), dataclasses.replace(larger, steps=9)) == ("n", "steps")
+    # What has one value for each feature has another length with them, and no more.
+    falling, longer = (
+        dataclasses.replace(s, importance=0.5 ** np.arange(s.model.n))
+        for s in (spec(), larger)
+    )
+    assert differences(falling, longer) == ("n",)
+    assert differences(spec(), longer) == ("n", "importance")
+    denser = dataclasses.replace(
+        larger, features=tm.IndependentFeatures(n=5, probability=0.5)
+    )
+    assert differences(spec(), denser) == ("n", "features.probability")
+    wider = dataclasses.replace(larger, model=tm.Autoencoder(n=5, d=3))
+    assert differences(spec(), wider) == ("n", "model.d")
+
+
+def test_every_setting_counts():
+    assert differences(spec(), spec(0.5)) == ("features.probability",)
+    untied = dataclasses.replace(spec(), model=tm.Autoencoder(n=4, d=3, tied=False))
+    assert set(differences(spec(), untied)) == {"model.d", "model.tied"}
+    slow = tm.Optimiser(learning_rate=1e-3, weight_decay=0.1)
+    assert set(differences(spec(), spec(optimiser=slow))) == {
+        "learning_rate",
+        "weight_decay",
+    }
+    assert dataclasses.replace(SOUND, control=untied).fault() == SEVERAL
+    # Another kind of setting is one, whatever it has in it.
+    pair = tm.AnticorrelatedGroup(n=2, probability=0.2)
+    pairs, other = (
+        dataclasses.replace(spec(), features=tm.Concatenated(parts=(pair, second)))
+        for second in (pair, tm.AnticorrelatedGroup(n=2, probability=0.3))
+    )
+    assert differences(spec(), pairs) == ("features",)
+    assert differences(pairs, other) == ("features.parts.1.probability",)
+
+
+def test_the_same_said_in_another_way_is_no_difference():
+    assert differences(spec(), spec(importance=np.ones(4))) == ()
+    assert differences(spec(), spec(weight_decay=1e-2)) == ()
+    quartic = spec(objective=tm.Objective(exponent=4.0))
+    assert differences(quartic, spec(exponent=4.0)) == ()
     # How many models are trained is the design's, not the reader's.
     assert differences(spec(), spec(seeds=7)) == ()
 

@@ -7,7 +7,7 @@ Axis letters: `runs` = samples × restarts, n features, d hidden dimensions.
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -108,20 +108,97 @@ class Design:
 
 
 def differences(one: TrainSpec, other: TrainSpec) -> tuple[str, ...]:
-    """Fields in which two trainings differ.
+    """Settings in which two trainings differ, such as "steps" or "model.d".
 
-    Another number of features changes the model and the features at once; that is one
-    difference, "n".
+    Another number of features changes the model, the features and the length of
+    whatever has one value for each; that is one difference, "n". Settings of another
+    kind, such as another distribution of features, are one as well.
     """
-    names = [
-        field.name
-        for field in dataclasses.fields(TrainSpec)
+    sizes = (one.model.n, other.model.n)
+    names = _differing(_resolved(one), _resolved(other), "", sizes)
+    if sizes[0] == sizes[1]:
+        return tuple(names)
+    others = (name for name in names if name.rpartition(".")[2] != "n")
+    return ("n", *others)
+
+
+def _resolved(spec: TrainSpec) -> dict[str, Any]:
+    """The fields that count, without those of a part that the spec itself overrides."""
+    fields = {
+        field.name: getattr(spec, field.name)
+        for field in dataclasses.fields(spec)
         if field.name != "seeds"
-        and canonical(getattr(one, field.name)) != canonical(getattr(other, field.name))
-    ]
-    if one.model.n != other.model.n:
-        names = ["n", *(k for k in names if k not in ("model", "features"))]
-    return tuple(names)
+    }
+    optimiser, objective = (_fields(fields[k]) for k in ("optimiser", "objective"))
+    del optimiser["learning_rate"], optimiser["weight_decay"]
+    own = objective.pop("exponent")
+    exponent = own if spec.exponent is None else spec.exponent
+    return {
+        **fields,
+        "exponent": exponent,
+        "optimiser": optimiser,
+        "objective": objective,
+    }
+
+
+def _fields(settings: Any) -> dict[str, Any]:
+    return {f.name: getattr(settings, f.name) for f in dataclasses.fields(settings)}
+
+
+def _differing(
+    one: Any, other: Any, name: str, sizes: tuple[int, int]
+) -> Iterator[str]:
+    """Names of the single settings that differ, each with what it is a part of.
+
+    Args:
+        one: a setting, or several in a dict, a dataclass or a tuple of these.
+        other: its counterpart.
+        name: of both.
+        sizes: n of the two trainings.
+    """
+    if type(one) is type(other) and dataclasses.is_dataclass(one):
+        one, other = _fields(one), _fields(other)
+    if _are_parts(one) and _are_parts(other):
+        one, other = (dict(enumerate(parts)) for parts in (one, other))
+        if len(one) != len(other) and sizes[0] == sizes[1]:
+            yield name
+            return
+    if isinstance(one, dict) and isinstance(other, dict):
+        for key in (key for key in one if key in other):
+            inner = f"{name}.{key}" if name else str(key)
+            yield from _differing(one[key], other[key], inner, sizes)
+    elif not _same(one, other, sizes):
+        yield name
+
+
+def _are_parts(value: Any) -> bool:
+    return isinstance(value, tuple) and any(map(dataclasses.is_dataclass, value))
+
+
+def _same(one: Any, other: Any, sizes: tuple[int, int]) -> bool:
+    """Whether two settings say the same; one number may stand for all of an array."""
+    if canonical(one) == canonical(other):
+        return True
+    arrays = [np.asarray(v) if _is_numeric(v) else None for v in (one, other)]
+    if arrays[0] is None or arrays[1] is None:
+        return False
+    one, other = arrays
+    if one.ndim == other.ndim:
+        # An axis over features is compared as far as both have it.
+        both = tuple(
+            slice(min(sizes) if lengths == sizes else None)
+            for lengths in zip(one.shape, other.shape, strict=True)
+        )
+        one, other = one[both], other[both]
+    try:
+        one, other = np.broadcast_arrays(one, other)
+    except ValueError:
+        return False
+    return bool(np.array_equal(one, other))
+
+
+def _is_numeric(value: Any) -> bool:
+    return isinstance(value, int | float) or hasattr(value, "__array__")
 
 
 def best_of_restarts(spec: TrainSpec, samples: int, restarts: int) -> np.ndarray:
