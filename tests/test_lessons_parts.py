@@ -2,13 +2,13 @@
 
 import json
 import os
-import shutil
 import sys
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
+from explorer_pages import BROWSER
 from matplotlib.figure import Figure
 
 import toymodels as tm
@@ -67,6 +67,12 @@ def test_an_empty_blank_is_not_wrong(blank):
     note = EXERCISE.check(blank)
     assert note.passed is None and note.kind == "warn"
     assert "Not answered yet" in note.markdown and "my_lengths" in note.markdown
+
+
+def test_a_branch_without_return_is_wrong():
+    note = EXERCISE.check(lambda W: lengths(W) if W.shape[1] == 3 else None)
+    assert note.passed is False
+    assert "`my_lengths(array of shape (2, 5))` returned nothing" in note.markdown
 
 
 def test_a_known_mistake_is_named():
@@ -256,7 +262,7 @@ def test_a_missing_extra_is_said_in_one_line(monkeypatch):
 
     widget._widget_class.cache_clear()
     monkeypatch.setitem(sys.modules, "anywidget", None)
-    with pytest.raises(SettingsError, match=r"toymodels\[lessons\]"):
+    with pytest.raises(SettingsError, match=r"clone: pip install -e '\.\[lessons\]'"):
         show_features(tm.geometry.triangle())
     widget._widget_class.cache_clear()
 
@@ -302,8 +308,7 @@ window.model = {
     ids=["1", "2", "3", "4"],
 )
 def test_the_widget_draws_in_a_browser(W, kind):
-    browser = shutil.which("chromium") or shutil.which("google-chrome")
-    if browser is None:
+    if BROWSER is None:
         pytest.skip("no Chromium on this machine")
     api = pytest.importorskip("playwright.sync_api", reason="Playwright is missing")
     frames = [frame_of(0.1 * W, step=0), frame_of(W, step=50)]
@@ -313,7 +318,7 @@ def test_the_widget_draws_in_a_browser(W, kind):
     )
     with api.sync_playwright() as playwright:
         flags = ["--no-sandbox"] if os.geteuid() == 0 else []
-        window = playwright.chromium.launch(executable_path=browser, args=flags)
+        window = playwright.chromium.launch(executable_path=BROWSER, args=flags)
         page = window.new_page(viewport={"width": 700, "height": 900})
         complaints = []
         page.on("pageerror", lambda error: complaints.append(str(error)))
@@ -389,4 +394,4 @@ def test_the_command_opens_and_exports(monkeypatch, tmp_path, capsys):
 def test_without_marimo_the_command_says_so(monkeypatch, capsys):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     assert main(["lessons", "--open"]) == 2
-    assert "toymodels[lessons]" in capsys.readouterr().err
+    assert "in a clone: pip install -e '.[lessons]'" in capsys.readouterr().err

@@ -73,7 +73,7 @@ class Exercise:
 
         Args:
             given: what the reader filled in; None, `...`, or a function that returns
-                one of them, is no answer yet.
+                one of them in every case, is no answer yet.
 
         Returns:
             A note with `passed`, and `mistake` where one was recognised. Nothing that
@@ -98,8 +98,13 @@ class Exercise:
                     f"`{self.blank}{_call(case)}` raised "
                     f"`{type(error).__name__}: {shorten(str(error), 160)}`."
                 )
-        if any(result is None or result is ... for result in results):
+        empty = [result is None or result is ... for result in results]
+        if all(empty):
             return self._unanswered()
+        if any(empty):
+            # One way through the function has lost its `return`.
+            call = _call(self.cases[empty.index(True)])
+            return self._wrong(f"`{self.blank}{call}` returned nothing.")
         expected = [self.answer(*_copied(case)) for case in self.cases]
         for case, result, right in zip(self.cases, results, expected, strict=True):
             if not self._equal(result, right):
