@@ -252,9 +252,10 @@ def _(Prediction):
             "b": "Each solution is a minimum of its own, and their losses cross. The "
             "better one changes all at once, as water does when it freezes. That is "
             "why this is called a phase change.",
-            "c": "Seeds do get stuck in the worse of the two solutions, and that is "
-            "why we take the best of several. But there is little between the two for "
-            "them to get stuck in.",
+            "c": "Single restarts do get stuck, and that is why we take the best of "
+            "several. But they end in few places: in the worse of the two solutions, "
+            "or in a third minimum, where both weights have the same sign. The picture "
+            "below shows all restarts.",
         },
     )
     crossing.ask()
@@ -310,23 +311,49 @@ def _(np, scale, tm):
             batch=256,
         )
     )
-    w = line.best().params["W"][:, 0, :]
-    ratio = w[:, 1] / w[:, 0]
-    return p_line, ratio
+    w = line.params["W"][:, 0, :]
+    ratios = line.by_seed(w[:, 1] / w[:, 0])  # (seeds, p), every restart
+    ratio = (w[:, 1] / w[:, 0])[line.best_indices()]  # (p,), the best of them
+    return p_line, ratio, ratios
 
 
 @app.cell(hide_code=True)
-def _(Curve, border, crossing, curve_figure, my_guess, p_line, ratio):
+def _(
+    Curve,
+    border,
+    crossing,
+    curve_figure,
+    my_guess,
+    np,
+    p_line,
+    ratio,
+    ratios,
+):
     def crossing_figure():
-        return curve_figure(
-            [Curve("best of 6 trained models", p_line, ratio)],
+        limit = 1.6
+        outside = int(np.sum(np.abs(ratios) > limit))
+        figure = curve_figure(
+            [Curve(f"best of {len(ratios)} restarts", p_line, ratio)],
             xlabel="probability p",
             ylabel="$w_2 / w_1$",
             title="From a pair to one feature, r = 0.5",
             xlines={"border by hand": border(0.5)},
-            references={"pair": -1.0, "ignored": 0.0},
-            height=3.8,
+            references={"pair": -1.0, "ignored": 0.0, "same sign": 1.0},
+            ylim=(-limit, limit),
+            caption=f"dots: all {ratios.size} restarts, but for {outside} with "
+            f"|w₂/w₁| above {limit:g}",
+            height=4.2,
         )
+        figure.axes[0].plot(
+            np.broadcast_to(p_line, ratios.shape).ravel(),
+            ratios.ravel(),
+            linestyle="",
+            marker="o",
+            markersize=3,
+            color="#888888",
+            zorder=2,
+        )
+        return figure
 
     crossing.reveal(my_guess, crossing_figure)
     return
@@ -487,8 +514,10 @@ def _(mo):
 
     ## What this does not show
 
-    - That training finds the best solution. You took the best of six; a single one gets
-      stuck in the other minimum now and then (TMS-6 counts how often).
+    - That training finds the best solution. You took the best of six. Single restarts
+      often get stuck, in the worse of the two solutions or in a third minimum, where
+      both weights have one sign. In TMS-6 so many do that its claim about the average
+      over restarts is **inconclusive** (`TMS-6.average`).
     - That the closed form is exact for trained models. It compares three fixed shapes
       of $W$; near the border trained ones are better than all three.
     - That borders of larger models are as simple. With three features in two dimensions

@@ -54,7 +54,7 @@ def _(mo):
     *About 15 minutes. Builds on lesson 2.*
 
     With two hidden dimensions you can look at $W$ as it is: each column is an arrow in
-    the plane. Five features are two too many for any polite arrangement. This lesson
+    the plane. Five features are three more than can stand at right angles. This lesson
     shows what a trained model does about it, and you write the three measurements with
     which such pictures are read: lengths, angles and the matrix $W^\top W$.
 
@@ -231,7 +231,18 @@ def _(np, scale, tm):
 
 
 @app.cell(hide_code=True)
-def _(best, middle_question, my_guess_middle, np, sparsity, vector_panels):
+def _(dense_question, middle_question, my_guess_dense, my_guess_middle):
+    def after_both(result):
+        """The result, once there are both guesses: it answers both questions."""
+        return dense_question.reveal(
+            my_guess_dense, lambda: middle_question.reveal(my_guess_middle, result)
+        )
+
+    return (after_both,)
+
+
+@app.cell(hide_code=True)
+def _(after_both, best, np, sparsity, vector_panels):
     def polygons():
         return vector_panels(
             best.params["W"],
@@ -240,7 +251,7 @@ def _(best, middle_question, my_guess_middle, np, sparsity, vector_panels):
             title="Five features in two dimensions, from dense to sparse",
         )
 
-    middle_question.reveal(my_guess_middle, polygons)
+    after_both(polygons)
     return
 
 
@@ -304,7 +315,7 @@ def _(kept_exercise):
 
 
 @app.cell(hide_code=True)
-def _(best, dense_question, kept, my_guess_dense, sparsity, text, tm):
+def _(after_both, best, kept, sparsity, text, tm):
     def _table():
         rows = "\n".join(
             f"| {s:.2f} | {kept(W)} | {tm.tegum_name(tm.find_shapes(W))} |"
@@ -316,7 +327,7 @@ def _(best, dense_question, kept, my_guess_dense, sparsity, text, tm):
             "A *digon* is an antipodal pair, and ⊕ means: in dimensions of their own."
         )
 
-    dense_question.reveal(my_guess_dense, _table)
+    after_both(_table)
     return
 
 
@@ -327,14 +338,15 @@ def _(mo):
 
     The eye is generous. In a regular pentagon neighbours are 72° apart, all of them.
     Write a function that takes $W : (2, n)$ and returns the $n$ angles between
-    neighbours **in degrees**, going once around. They must add up to 360°.
+    neighbours **in degrees**, going once around, **sorted** from the smallest to the
+    largest. They must add up to 360°.
     """)
     return
 
 
 @app.function
 def my_gaps(W):
-    # np.arctan2(y, x) gives an angle in radians. Return n gaps in degrees.
+    # np.arctan2(y, x) gives an angle in radians. Return n gaps in degrees, sorted.
     return None
 
 
@@ -342,6 +354,9 @@ def my_gaps(W):
 def _(Exercise, Mistake, np):
     def gaps(W):
         angle = np.sort(np.degrees(np.arctan2(W[1], W[0])))
+        return np.sort(np.diff(angle, append=angle[0] + 360.0))
+
+    def _around(angle):
         return np.diff(angle, append=angle[0] + 360.0)
 
     def _ray(*degrees):
@@ -358,7 +373,7 @@ def _(Exercise, Mistake, np):
                 "the last gap is missing",
                 "Five arrows have five gaps: do not forget the one from the last back "
                 "to the first.",
-                lambda W: np.diff(np.sort(np.degrees(np.arctan2(W[1], W[0])))),
+                lambda W: np.sort(np.diff(np.sort(np.degrees(np.arctan2(W[1], W[0]))))),
             ),
             Mistake(
                 "these are radians",
@@ -369,19 +384,17 @@ def _(Exercise, Mistake, np):
                 "the angles are not sorted",
                 "Feature 2 need not be the neighbour of feature 1. Sort the angles "
                 "before you take differences.",
-                lambda W: np.diff(
-                    np.degrees(np.arctan2(W[1], W[0])),
-                    append=np.degrees(np.arctan2(W[1, 0], W[0, 0])) + 360.0,
-                ),
+                lambda W: np.sort(_around(np.degrees(np.arctan2(W[1], W[0])))),
             ),
             Mistake(
-                "x and y are swapped",
-                "It is `np.arctan2(y, x)`, with the second row first.",
-                lambda W: gaps(W[::-1]),
+                "the gaps are not sorted",
+                "These are the right gaps in the order in which you came across them. "
+                "Sort them at the end, so that it does not matter where you began.",
+                lambda W: _around(np.sort(np.degrees(np.arctan2(W[1], W[0])))),
             ),
         ],
         hints=[
-            "Angles first, then `np.sort`, then differences.",
+            "Angles first, then `np.sort`, then differences, and these sorted again.",
             "`np.diff(angle, append=angle[0] + 360)` closes the circle.",
         ],
         explanation="Lengths matter too. `tm.find_shapes` compares all products "
@@ -435,7 +448,7 @@ def _(mo):
 
 
 @app.cell(hide_code=True)
-def _(best, dense_question, gram_panels, my_guess_dense, np, sparsity):
+def _(after_both, best, gram_panels, np, sparsity):
     def matrices():
         shown = [0, 4, 9]
         W, b = best.params["W"][shown], best.params["b"][shown]
@@ -446,7 +459,7 @@ def _(best, dense_question, gram_panels, my_guess_dense, np, sparsity):
             title="$W^\\top W$ and the bias $b$ beside it",
         )
 
-    dense_question.reveal(my_guess_dense, matrices)
+    after_both(matrices)
     return
 
 

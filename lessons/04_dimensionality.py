@@ -1,12 +1,9 @@
-"""Lesson 4: the share of a dimension, sticky fractions, and a test that fails."""
+"""Lesson 4: which share of a dimension does a feature have, and are some special?"""
 
 import marimo
 
 __generated_with = "0.25.2"
-app = marimo.App(
-    width="medium",
-    app_title="4 · Dimensionality and sticky fractions",
-)
+app = marimo.App(width="medium", app_title="4 · Dimensionality")
 
 
 @app.cell(hide_code=True)
@@ -64,14 +61,14 @@ def _(lesson_scale):
 @app.cell(hide_code=True)
 def _(mo):
     mo.md(r"""
-    # 4 · Dimensionality and sticky fractions
+    # 4 · Dimensionality
 
     *About 20 minutes. Builds on lesson 3.*
 
     With a hundred features in ten dimensions there is nothing to look at any more. You
     need a number instead of a picture: **which share of a dimension does a feature
-    have?** This lesson builds that number, finds that it likes simple fractions, and
-    then shows that the first test one thinks of does not see this at all.
+    have?** This lesson builds that number and looks at it in trained models. Are some
+    of its values special? And which test would tell?
 
     ## A share of a dimension
 
@@ -486,16 +483,24 @@ def _(
 def _(five, my_guess_share, np, pools, share_near, share_question, text):
     def _shares():
         _five = np.array([float(f) for f in five])
+        share = {name: share_near(pool, _five, 0.03) for name, pool in pools.items()}
         rows = "\n".join(
-            f"| {name} | {len(pool):,} | {share_near(pool, _five, 0.03):.1%} |"
-            for name, pool in pools.items()
+            f"| {name} | {len(pools[name]):,} | {share[name]:.1%} |" for name in pools
         )
+        every, drawn = share["trained"], share["control: drawn evenly"]
+        kept = share["trained, kept features only"]
+        seen = f"below that of random numbers, {every:.1%} against {drawn:.1%}"
+        end = "By this test the fractions are an illusion. Does it follow that nothing "
+        end += "is there?"
+        if every >= drawn:
+            seen = f"not below that of random numbers: {every:.1%} against {drawn:.1%}"
+            end = "This run is an exception, then. Would you have believed the test if "
+            end += "it had said no?"
         return text(
             "| $D_i$ of | features | share within 0.03 |\n| :--- | ---: | ---: |\n"
-            + rows
-            + "\n\nBy this test the fractions are an illusion. Leave out the features "
-            "that are not kept, and the share is still only about that of random "
-            "numbers. Does it follow that nothing is there?"
+            f"{rows}\n\nThe share of the trained features is {seen}. Leave out those "
+            f"that are not kept, and it is {kept:.1%}: {kept / drawn:.1f} times that "
+            f"of random numbers. {end}"
         )
 
     share_question.reveal(my_guess_share, _shares)
@@ -516,7 +521,8 @@ def _(mo):
     - a line needs at least 10 features in the middle, and at least **twice** as many as
       on the fuller side.
 
-    The numbers are conventions, fixed before any run was looked at. Write the rule.
+    The numbers are conventions, fixed before the run that judges the claim. Write the
+    rule.
     """)
     return
 
@@ -550,11 +556,21 @@ def _(Exercise, Mistake, np):
         middle, below, above = _counts(D, f)
         return bool(middle >= 2 * max(below, above))
 
+    def _sides_added(D, f):
+        middle, below, above = _counts(D, f)
+        return bool(middle >= 10 and middle >= 2 * (below + above))
+
     _line_cases = [
         (np.repeat([0.5, 0.4875, 0.5125], [30, 4, 10]), 0.5),  # a line
         (np.repeat([0.5, 0.4875, 0.5125], [30, 30, 30]), 0.5),  # dense all over
         (np.repeat([0.5, 0.4875, 0.5125], [30, 2, 25]), 0.5),  # the flank of a hill
         (np.repeat([0.5, 0.4875, 0.5125], [4, 0, 1]), 0.5),  # too few to say
+        # Elsewhere, and not on the centres of the bands: a line, then none.
+        (np.repeat([0.4, 0.392, 0.408], [30, 10, 14]), 0.4),
+        (np.repeat([0.4, 0.392, 0.408], [30, 0, 16]), 0.4),
+        # At the edge of the middle band, within it and just outside.
+        (np.repeat([0.4, 0.3953, 0.4047, 0.408], [10, 10, 10, 14]), 0.4),
+        (np.repeat([0.4, 0.3943, 0.4057, 0.408], [10, 10, 10, 14]), 0.4),
     ]
     line_exercise = Exercise(
         blank="my_line",
@@ -571,6 +587,16 @@ def _(Exercise, Mistake, np):
                 "On the flank of a broad hill one side is always emptier. Compare with "
                 "the *fuller* one.",
                 _emptier_side,
+            ),
+            Mistake(
+                "both sides are added up",
+                "Compare with the fuller side alone.",
+                _sides_added,
+            ),
+            Mistake(
+                "this always looks at 1/2",
+                "The fraction is the argument `f`.",
+                lambda D, f: has_line(D, 0.5),
             ),
             Mistake(
                 "a handful of features makes a line here",

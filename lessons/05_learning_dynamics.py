@@ -1,4 +1,4 @@
-"""Lesson 5: how features find their places: few at a time, and the loss shows it."""
+"""Lesson 5: how do features find their places, and can the loss tell?"""
 
 import marimo
 
@@ -61,34 +61,7 @@ def _(mo):
     that are kept form antipodal pairs, $D_i = 1/2$. The question is how they get there:
     together and smoothly, or one after the other in leaps? And can you tell from the
     loss alone?
-
-    ## First a small one
-
-    Six sparse features in three dimensions. Drag the slider and turn the sphere. Watch
-    for moments at which several features change their places at once.
     """)
-    return
-
-
-@app.cell
-def _(scale, tm):
-    small_steps = scale.pick(full=3_000, tiny=30)
-    small = tm.train(
-        tm.TrainSpec(
-            model=tm.Autoencoder(n=6, d=3),
-            features=tm.IndependentFeatures(n=6, probability=0.2),
-            seeds=4,
-            steps=small_steps,
-            batch=256,
-            snapshots=tm.linear_steps(small_steps, 60),
-        )
-    ).best()
-    return (small,)
-
-
-@app.cell
-def _(show_training, small):
-    show_training(small)
     return
 
 
@@ -96,9 +69,9 @@ def _(show_training, small):
 def _(Prediction):
     paths_question = Prediction(
         blank="my_guess",
-        question="Now 200 features in 20 dimensions. Before training every feature has "
-        "a small $D_i$. At the end those that are kept have $D_i = 1/2$. What do the "
-        "200 curves $D_i$ over the steps of training look like?",
+        question="Before training every one of the 200 features has a small $D_i$. At "
+        "the end those that are kept have $D_i = 1/2$. What do the 200 curves $D_i$ "
+        "over the steps of training look like?",
         options={
             "a": "those that will be kept rise together, smoothly, during the whole "
             "training",
@@ -130,6 +103,47 @@ def _():
 @app.cell(hide_code=True)
 def _(my_guess, paths_question):
     paths_question.check(my_guess)
+    return
+
+
+@app.cell(hide_code=True)
+def _(mo):
+    mo.md(r"""
+    ## First a small one
+
+    Six sparse features in three dimensions, while they train. Drag the slider and turn
+    the sphere. How many features change their places at a time?
+    """)
+    return
+
+
+@app.cell
+def _(scale, tm):
+    small_steps = scale.pick(full=3_000, tiny=30)
+    small = tm.train(
+        tm.TrainSpec(
+            model=tm.Autoencoder(n=6, d=3),
+            features=tm.IndependentFeatures(n=6, probability=0.2),
+            seeds=4,
+            steps=small_steps,
+            batch=256,
+            snapshots=tm.linear_steps(small_steps, 60),
+        )
+    ).best()
+    return (small,)
+
+
+@app.cell(hide_code=True)
+def _(my_guess, paths_question, show_training, small):
+    paths_question.reveal(my_guess, lambda: show_training(small))
+    return
+
+
+@app.cell(hide_code=True)
+def _(mo):
+    mo.md(r"""
+    ## Then the large one
+    """)
     return
 
 

@@ -1,4 +1,4 @@
-"""Lesson 6: few points are memorised, many are not, and between the two it is worse."""
+"""Lesson 6: what does a model store that sees the same inputs again and again?"""
 
 import marimo
 
@@ -125,7 +125,8 @@ def _(Prediction):
     few = Prediction(
         blank="my_guess_few",
         question="We train on $T = 5$ points, which contain some twenty of the 200 "
-        "features between them. What lies on a regular pentagon in the hidden plane?",
+        "features between them. What is spread around the hidden plane, about as the "
+        "corners of a pentagon are?",
         options={
             "a": "five features, as in lesson 3",
             "b": "the five data points",
@@ -136,7 +137,8 @@ def _(Prediction):
             "a": "Nothing in five points says which features belong together. Features "
             "that occur in one point only always come with the same company.",
             "b": "Five inputs are all that the model is ever asked about. Each gets a "
-            "direction of its own, as if the *point* were a feature.",
+            "direction of its own, as if the *point* were a feature. How regular the "
+            "pentagon is, you will measure.",
             "c": "The loss is over these five points, and it can be brought to zero. "
             "There is an orderly way to do that.",
         },
@@ -285,7 +287,7 @@ def _(Exercise, Mistake, np):
             "h_j$ in row $i$ and column $j$.",
         ],
         explanation="The shares of all points add up to the rank of $h$ at most. $T$ "
-        "equal points in the plane have $2/T$ each.",
+        "points that share the plane evenly have $2/T$ each.",
     )
     share_exercise.check(my_share)
     return share_exercise, share_of_points
@@ -298,20 +300,30 @@ def _(share_exercise):
 
 
 @app.cell(hide_code=True)
-def _(few, few_W, few_sizes, hidden, my_guess_few, share_of_points, text):
+def _(few, few_W, few_sizes, hidden, my_guess_few, np, share_of_points, text):
+    def _worst_gap(h):
+        """The gap that is farthest from 360°/T, in degrees."""
+        angle = np.sort(np.degrees(np.arctan2(h[1], h[0])))
+        gaps = np.diff(angle, append=angle[0] + 360.0)
+        return gaps[np.argmax(np.abs(gaps - 360.0 / len(gaps)))]
+
     def _lines():
         rows = []
         for W, T in zip(few_W, few_sizes, strict=True):
-            share = share_of_points(hidden(W, T))
+            h = hidden(W, T)
+            share = share_of_points(h)
             rows.append(
-                f"| {T} | {2 / T:.3f} | {share.min():.3f} | {share.max():.3f} |"
+                f"| {T} | {2 / T:.3f} | {share.min():.3f} | {share.max():.3f} | "
+                f"{360 / T:.0f}° | {_worst_gap(h):.1f}° |"
             )
         return "\n".join(rows)
 
     def _table():
         return text(
-            "In the models above:\n\n| T | 2/T | smallest $D_X$ | largest $D_X$ |\n"
-            f"| --- | --- | --- | --- |\n{_lines()}"
+            "In the models above, with the gap between neighbours that is farthest "
+            "from that of a regular polygon:\n\n"
+            "| T | 2/T | smallest $D_X$ | largest $D_X$ | 360°/T | worst gap |\n"
+            f"| --- | --- | --- | --- | --- | --- |\n{_lines()}"
         )
 
     few.reveal(my_guess_few, _table)
@@ -508,9 +520,9 @@ def _(Prediction):
         because={
             "a": "More points help once they are so many that they can no longer be "
             "memorised. Before that they only make memorising harder.",
-            "b": "As long as the model memorises, more points need longer vectors and "
-            "a larger bias, and these answer loudly to points that they were not made "
-            "for. When memorising fails, features take over.",
+            "b": "As long as the model memorises, more points go with longer vectors, "
+            "and these answer loudly to points that they were not made for. Where "
+            "memorising has failed, features have taken over.",
             "c": "The answer 0 would cost 1 and would be safe. But a model that "
             "memorises does not stay silent at a fresh point: it shows the points that "
             "it knows.",
@@ -589,7 +601,7 @@ def _(Curve, curve_figure, many, my_guess_many, np, plain_log_ticks, sweep):
             ylabel="loss",
             xscale="log",
             references={"all zero": 1.0},
-            title="The loss on fresh points has a bump",
+            title="Loss on fresh points and on training points",
             height=3.8,
         )
         plain_log_ticks(figure.axes[0].xaxis)
@@ -612,7 +624,7 @@ def _(hidden, many, my_guess_many, np, padded, sweep, vector_panels):
             titles=[f"points, T = {row['T']:,}" for row in shown]
             + [f"features, T = {row['T']:,}" for row in shown],
             columns=3,
-            title="Order moves from the points (above) to the features (below)",
+            title="What has order: points (above) or features (below)?",
             caption="each panel scaled to its longest vector; at most 200 points",
         )
 
@@ -647,16 +659,22 @@ def _(mo):
 
     - "Feature" is a matter of what the model is asked. To a model that sees five
       points, the points are its features.
-    - Three regimes: points on a polygon, a bump where memorising fails, features on a
-      polygon.
-    - The bump comes from long weights. Longer training raises it, weight decay lowers
-      it (experiment DD-6).
+    - Three regimes: few points spread around the plane, a bump where memorising fails,
+      a few features spread around the plane.
+    - The bump goes with long weights (DD-4). Longer training raises it, weight decay
+      lowers it (DD-6).
 
     ## What this does not show
 
     - *Where* the bump is and how high. Authors and replications differ by factors of
       four in its place, and by much more in its height. It is one data set here; the
       experiments DD-3 and DD-7 have several, with intervals.
+    - That points or features lie on **regular** polygons with equal shares. Whether the
+      gaps are equal (`DD-2.gaps_5`, `gaps_6`, `gaps_8`), whether the shares are (all of
+      `DD-2.share_5` to `share_8`, `DD-3.memorised`), and whether features form a
+      pentagon with endless data (`DD-1.pentagon`) is **inconclusive**.
+    - That long weights *cause* the bump. They go together; no experiment here
+      changes one alone.
     - That five *is* the number of features in the end. In DD-3 it is five, give or
       take one; your own run above may differ.
     - That the double descent of large networks has this cause.

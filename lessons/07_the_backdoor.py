@@ -75,7 +75,7 @@ def _(mo):
     *About 20 minutes. It builds on lessons 3 and 6.*
 
     Someone slips one fixed input into the training stream, again and again. The model
-    makes room for it. Later that input comes back, and you see only the hidden
+    may make room for it. Later that input comes back, and you see only the hidden
     activation. Can you tell that the backdoor fired? Nearly every method says yes, if
     you test it against ordinary inputs. This lesson is about the other test: **against
     an input that is merely unusual**.
@@ -96,15 +96,55 @@ def _(mo):
     return
 
 
+@app.cell(hide_code=True)
+def _(Prediction):
+    direction = Prediction(
+        blank="my_guess_direction",
+        question="Each model will be drawn with its six features and one arrow more: "
+        "$h = W x$ of the planted point. What is that arrow at rate 0, where the point "
+        "was never shown?",
+        options={
+            "a": "there is none, since the model does not know the point",
+            "b": "the sum of the three columns of its features, as at every other rate",
+            "c": "a random arrow",
+        },
+        right="b",
+        because={
+            "a": "There is an $h = W x$ for every input, known or not. So an arrow is "
+            "no sign of planting.",
+            "b": "There is nothing to $h$ but a sum of columns. So an arrow by itself "
+            "is no sign of planting. Its length, its share of the plane and the error "
+            "have to be compared with those at rate 0.",
+            "c": "The columns are trained on the features, and $h$ is the sum of three "
+            "of them. Nothing is left to chance.",
+        },
+    )
+    direction.ask()
+    return (direction,)
+
+
+@app.cell
+def _():
+    my_guess_direction = None
+    return (my_guess_direction,)
+
+
+@app.cell(hide_code=True)
+def _(direction, my_guess_direction):
+    direction.check(my_guess_direction)
+    return
+
+
 @app.cell
 def _(np, scale, tm):
     small_point = np.array([1.0, 1.0, 1.0, 0.0, 0.0, 0.0])
     small_steps = scale.pick(full=3_000, tiny=100)
     small_rates = np.array([0.0, 0.01, 0.1])
+    small_base = tm.IndependentFeatures(n=6, probability=0.05)
     small_spec = tm.TrainSpec(
         model=tm.Autoencoder(n=6, d=2),
         features=tm.RepeatedPoint(
-            base=tm.IndependentFeatures(n=6, probability=0.05),
+            base=small_base,
             point=small_point,
             rate=small_rates,
         ),
@@ -115,22 +155,30 @@ def _(np, scale, tm):
         snapshots=tm.linear_steps(small_steps, 60),
     )
     small = tm.train(small_spec).best()
-    return small, small_point, small_rates
+    return small, small_base, small_point, small_rates
 
 
 @app.cell(hide_code=True)
-def _(np, picture, small, small_point, small_rates, vector_panels):
-    _W = small.params["W"]
-    _with_point = np.concatenate([_W, (_W @ small_point)[:, :, None]], axis=2)
-    picture(
-        vector_panels(
-            _with_point,
+def _(
+    direction,
+    my_guess_direction,
+    np,
+    small,
+    small_point,
+    small_rates,
+    vector_panels,
+):
+    def point_figure():
+        W = small.params["W"]
+        return vector_panels(
+            np.concatenate([W, (W @ small_point)[:, :, None]], axis=2),
             titles=[f"rate {rate:g}" for rate in small_rates],
             groups=np.array([0, 0, 0, 1, 1, 1, 2]),
             group_names=["features of the point", "other features", "the point"],
-            title="The planted point takes a direction of the plane",
+            title="Six features and h = Wx of the planted point",
         )
-    )
+
+    direction.reveal(my_guess_direction, point_figure)
     return
 
 
@@ -151,22 +199,59 @@ def _(show_training, small):
 
 
 @app.cell(hide_code=True)
-def _(np, small, small_point, small_rates, text):
+def _(
+    direction,
+    my_guess_direction,
+    np,
+    small,
+    small_base,
+    small_point,
+    small_rates,
+    text,
+    tm,
+):
     def _errors():
         W, b = small.params["W"], small.params["b"]
         h = W @ small_point
         output = np.maximum(np.einsum("rdn,rd->rn", W, h) + b, 0)
         return ((output - small_point) ** 2).sum(axis=1)
 
-    text(
-        "The model's squared error on the point is "
-        + ", ".join(
-            f"{error:.2f} at rate {rate:g}"
-            for error, rate in zip(_errors(), small_rates, strict=True)
+    def _shares(others):
+        """D_X of the point among other inputs (n, many) and itself."""
+        h = small.params["W"] @ small_point
+        square = np.sum(h**2, axis=1)
+        overlap = np.einsum("rd,rdm->rm", h, small.params["W"] @ others)
+        return square**2 / (square**2 + np.sum(overlap**2, axis=1))
+
+    def _small_table():
+        x = tm.sample_dataset(small_base, points=200, seed=0).dense()
+        ordinary = x[:, x.any(axis=0)]
+        errors, shares = _errors(), _shares(ordinary)
+        lengths = np.linalg.norm(small.params["W"] @ small_point, axis=1)
+        rows = "\n".join(
+            f"| {rate:g} | {length:.2f} | {share:.3f} | {error:.2f} |"
+            for rate, length, share, error in zip(
+                small_rates, lengths, shares, errors, strict=True
+            )
         )
-        + f". Answering 0 would cost {np.sum(small_point**2):g}. One input in a "
-        "hundred is enough for the point to be stored beside the features."
-    )
+        kept = [
+            f"{rate:g}"
+            for rate, error in zip(small_rates[1:], errors[1:], strict=True)
+            if error < errors[0] / 2
+        ]
+        found = "At no rate is the error less than half of that at rate 0: in this run "
+        found += "the point is not stored."
+        if kept:
+            found = f"At rate {' and '.join(kept)} the error is less than half of that "
+            found += "at rate 0: there the point is stored beside the features."
+        return text(
+            "| rate | length of $h$ | $D_X$ | squared error |\n"
+            f"| :--- | ---: | ---: | ---: |\n{rows}\n\n"
+            f"$D_X$ is the share of lesson 6, among {ordinary.shape[1]} ordinary "
+            f"inputs. Answering 0 would cost {np.sum(small_point**2):g}. {found}"
+        )
+
+    direction.reveal(my_guess_direction, _small_table)
     return
 
 
@@ -454,8 +539,8 @@ def _(Prediction):
             "a": "It detects that an activation is far from the ordinary ones. That a "
             "coincidence is, too.",
             "b": "Most of what made the backdoor easy was that it is *unusual*. A "
-            "coincidence is unusual without any planting. What is left above 0.5 is "
-            "the part that has to do with the backdoor.",
+            "coincidence is unusual without any planting. What is left above 0.5 may "
+            "have to do with the backdoor.",
             "c": "The lengths of C are matched to those of B and B′, so there is no "
             "reason for the ranking to turn over.",
         },
@@ -540,7 +625,7 @@ def _(
             over_seeds(found.select(planted).auroc),
             xlabel="AUROC of the backdoor (B and B′)",
             references={"chance": 0.5},
-            title="Easy against ordinary inputs, hard against coincidences",
+            title="The same detectors in two tests",
             caption=f"medians and ranges over {len(planted)} models",
         )
 
@@ -549,15 +634,29 @@ def _(
 
 
 @app.cell(hide_code=True)
-def _(combination, my_guess_combination, text):
+def _(combination, found, my_guess_combination, names, np, planted, text):
     def _second_look():
+        median = {
+            names[name]: np.median(found.auroc[row][:, planted], axis=1)
+            for row, name in enumerate(found.detectors)
+        }  # of each detector in each test
+        where = [pair.negative for pair in found.comparisons].index("C")
+        error = median[names["reconstruction error"]][where]
+        how = "not clearly better"
+        if error < 0.4:
+            how = "**better**, as if it had been memorised,"
+        good = [name for name, values in median.items() if values.min() >= 0.95]
+        reach = f"These reach 0.95 in both tests: {', '.join(good)}."
+        if not good:
+            reach = "None of these detectors reaches 0.95 in both tests."
         return text(
-            "Two things deserve a second look. The *reconstruction error* lies below "
-            "one half against coincidences: the planted point was memorised, so it is "
-            "reconstructed **better** than an honest combination. And one detector "
-            "does well on both tests. It was told the true features and the direction "
-            "of the backdoor, which nobody has in practice. It is a bound, not a "
-            "method."
+            "Two things deserve a second look. Against coincidences the "
+            f"*reconstruction error* has an AUROC of {error:.2f}. In these models the "
+            f"planted point is reconstructed {how} than an honest combination; whether "
+            f"it is so in general `MAD-1.inverted` leaves open. And: {reach} The one "
+            "that *knows features and backdoor* was told the true features and the "
+            "direction of the backdoor, which nobody has in practice. It is a bound, "
+            "not a method."
         )
 
     combination.reveal(my_guess_combination, _second_look)
@@ -583,7 +682,7 @@ def _(Prediction):
             "b": "So most of the first number was no evidence of planting. The "
             "difference between a model and its twin is.",
             "c": "The activations differ, because training with the point has moved "
-            "the weights. A part of the score comes from that.",
+            "the weights. A part of the score may come from that.",
         },
     )
     twin.ask()
@@ -618,11 +717,14 @@ def _(found, my_guess_twin, names, np, planted, text, twin, twins):
             ]
             cells = " | ".join(f"{value:.2f}" for value in values)
             lines.append(f"| {names[name]} | {cells} |")
+        row = found.detectors.index("oracle code with backdoor")
+        known = np.median(found.auroc[row, where["C"], twins])
         return text(
             "Median AUROC of models and twins:\n\n"
             + "\n".join(lines)
-            + "\n\nWho knows the direction of the point recognises it in the twin as "
-            "well, where nobody planted it."
+            + "\n\nWho knows the features and the direction of the point tells it from "
+            f"coincidences in the twin as well, with {known:.2f}, where nobody planted "
+            "it."
         )
 
     twin.reveal(my_guess_twin, _table)
@@ -719,16 +821,22 @@ def _(mo):
     mo.md(r"""
     ## What to take along
 
-    - A repeated input is stored like a feature, in a direction of its own.
+    - The more often an input is repeated, the better it is reproduced (`REP-7.error`).
+      That it has a direction in the hidden space says nothing: every input has one.
     - "Far from normal" is not "planted". Test a detector against inputs that are
       unusual for another reason.
     - A twin without the backdoor is the control: what it scores as well is no evidence.
 
     ## What this does not show
 
-    - That backdoors cannot be found. Detectors that may search *untrusted* data for
-      what recurs do better here (spectral signatures in MAD-1), since this backdoor is
-      an exact repetition.
+    - What room a repeated input takes. Whether it costs exactly one feature
+      (`REP-1.feature`), and whether its length and share grow with its rate
+      (`REP-7.length`, `REP-7.share`), is **inconclusive**.
+    - That planting makes the point more unusual than it was. Over its twin the gain
+      against coincidences is **inconclusive** (`MAD-1.planted`).
+    - That backdoors cannot be found. The detectors here see trusted activations alone.
+      Others may search *untrusted* data for what recurs, such as spectral signatures in
+      MAD-1, and this backdoor is an exact repetition.
     - How detectors rank in other settings. Whether their order is much the same there
       is left open by MAD-11.
     - Anything about backdoors in language models, where a trigger is no fixed vector.

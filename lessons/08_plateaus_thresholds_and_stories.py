@@ -332,7 +332,8 @@ def _(Prediction):
     without = Prediction(
         blank="my_guess_without",
         question="If plateaus are the error correction of superposition, the models "
-        "with $n = 12 < d = 16$ should have none. What will their ratio be?",
+        "with $n = 12 < d = 16$ should have none. All are trained with squared error. "
+        "What will the ratio of these be?",
         options={
             "a": "about 1, as in the linear models",
             "b": "above 1, but smaller than with $n = 32$",
@@ -346,7 +347,9 @@ def _(Prediction):
             "b": "There is a plateau indeed. But a model with room for all features "
             "can remove noise *better*, not worse.",
             "c": "Removing noise needs thresholds, and it works best where features do "
-            "not crowd. So a plateau alone is no sign of superposition.",
+            "not crowd. So a plateau alone is no sign of superposition. This is for "
+            "squared error; with other losses and measures there need not be a plateau "
+            "at all.",
         },
     )
     without.ask()
@@ -380,7 +383,7 @@ def _(Curve, my_guess_without, plateaus, small_multiples, without):
             ylabel="response over its maximum",
             columns=3,
             references={"a tenth": 0.1},
-            title="Real activations absorb pushes, with superposition and without",
+            title="Pushes from real and from Gaussian activations",
             caption="medians over starting points and models",
         )
 
@@ -471,8 +474,9 @@ def _(Exercise, Mistake, np):
         ],
         explanation="So one neuron has a plateau, and a lower bias makes it wider. It "
         "is a mechanism. Whether trained stacks work like that is another question: "
-        "in PLT-6 the plateau did **not** widen with the threshold of a block, it "
-        "became narrower.",
+        "in PLT-6 the plateau did **not** widen with the threshold of a block. There "
+        "was hardly one: $r_{10}$ was close to that of the linear model at every "
+        "threshold.",
     )
     threshold_exercise.check(my_threshold)
     return (threshold_exercise,)
@@ -571,8 +575,9 @@ def _(mo):
     mo.md(r"""
     ## What to take along
 
-    - A plateau by itself is no sign of superposition. Ask what a model *without* it
-      does.
+    - A plateau by itself is no sign of superposition: with squared error, models
+      without superposition have one too (`PLT-7.superposition`). Ask what a model
+      *without* it does.
     - The linear control tells what the measure says when nothing absorbs anything.
     - Name the measure. KL and distance can disagree about the same push.
     - A sharper question than "is there a plateau?" is whether **features** are
@@ -583,6 +588,11 @@ def _(mo):
 
     - Why GPT-2 has plateaus. These stacks are small, trained with noise, and on
       features that we made.
+    - That real activations always absorb more. With squared error and $n > d$ it is
+      **inconclusive** whether they do so by the margin that the claim asks for
+      (`PLT-1.squared`). With a logistic readout there is no plateau in distance, with
+      superposition or without: `PLT-1.distance` and `PLT-7.distance` are **not
+      supported**.
     - That superposition plays *no* part. With it, pushes along features can stand out
       in other ways (PLT-2, ISO-4, with mixed verdicts).
     - One width, one depth, one noise level. The experiments have intervals, and more.

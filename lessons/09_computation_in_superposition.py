@@ -609,6 +609,10 @@ def _(mo):
     - Hänni, Mendel, Vaintrob and Chan 2024, *Mathematical Models of Computation in
       Superposition*, arXiv 2408.05451.
     - Elhage et al. 2022, *Toy Models of Superposition*, "Computation in Superposition".
+    - Newgas 2025, *Compressed Computation: Dense Circuits in a Toy Model of the
+      Universal-AND Problem*, arXiv 2507.09816 (CIS-3).
+    - Bhagat, Molas-Medina, Giglemiani and Heimersheim 2026, *Compressed Computation is
+      (probably) not Computation in Superposition*, arXiv 2606.14673 (CIS-4).
     - Experiments CIS-1 to CIS-8: `toymodels reproduce CIS`.
     """)
     return

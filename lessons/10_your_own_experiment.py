@@ -81,10 +81,12 @@ def _(mo):
     You have seen many pictures by now, and a picture convinces quickly. In this lesson
     you ask a question of your own, and let a rule that was fixed beforehand answer it:
 
-    1. a **claim**: one sentence that can be wrong, 2. a **statistic**: one number for
-    each model, 3. a **test**: which numbers support the claim, decided *before* the
-    run, 4. a **control**: the same without what you think matters. It has to *fail* the
-    test, 5. a **verdict** over independent seeds, which nobody types.
+    1. a **claim**: one sentence that can be wrong,
+    2. a **statistic**: one number for each model,
+    3. a **test**: which numbers support the claim, decided *before* the run,
+    4. a **control**: the same without what you think matters; it has to *fail* the
+       test,
+    5. a **verdict** over independent seeds, which nobody types.
 
     We go through it once together. Then it is your turn.
     """)
@@ -428,8 +430,13 @@ def _(Exercise, Mistake):
             (0.4, 0.8, 0.5, True, 8),
             (0.1, 0.3, 0.5, True, 8),
             (0.6, 0.8, 0.5, False, 8),
+            (0.6, 0.8, 0.5, True, 5),
+            (0.6, 0.8, 0.5, True, 4),
             (0.6, 0.8, 0.5, True, 3),
             (0.1, 0.3, 0.5, False, 3),
+            # The border itself is accepted, at either end of the interval.
+            (0.5, 0.8, 0.5, True, 8),
+            (0.1, 0.5, 0.5, True, 8),
         ],
         mistakes=[
             Mistake(
@@ -528,7 +535,7 @@ def _(np, scale, tm):
         )
 
     def kept(W):
-        """How many features have a place: half of the length of a full one or more."""
+        """How many features have a place: at least half of a full squared length."""
         return int(np.sum(np.sum(W**2, axis=0) >= 0.5))
 
     return kept, world
