@@ -254,8 +254,8 @@ def _(Prediction):
             "why this is called a phase change.",
             "c": "Single restarts do get stuck, and that is why we take the best of "
             "several. But they end in few places: in the worse of the two solutions, "
-            "or in a third minimum, where both weights have the same sign. The picture "
-            "below shows all restarts.",
+            "or in a local minimum close to it, where both weights have the same sign. "
+            "The picture below shows all restarts.",
         },
     )
     crossing.ask()
@@ -330,18 +330,18 @@ def _(
     ratios,
 ):
     def crossing_figure():
-        limit = 1.6
+        limit = 1.3
         outside = int(np.sum(np.abs(ratios) > limit))
+        but = f", but for {outside} beyond the axis" if outside else ""
         figure = curve_figure(
             [Curve(f"best of {len(ratios)} restarts", p_line, ratio)],
             xlabel="probability p",
             ylabel="$w_2 / w_1$",
             title="From a pair to one feature, r = 0.5",
             xlines={"border by hand": border(0.5)},
-            references={"pair": -1.0, "ignored": 0.0, "same sign": 1.0},
+            references={"pair": -1.0, "ignored": 0.0},
             ylim=(-limit, limit),
-            caption=f"dots: all {ratios.size} restarts, but for {outside} with "
-            f"|w₂/w₁| above {limit:g}",
+            caption=f"dots: all {ratios.size} restarts{but}",
             height=4.2,
         )
         figure.axes[0].plot(
@@ -515,8 +515,8 @@ def _(mo):
     ## What this does not show
 
     - That training finds the best solution. You took the best of six. Single restarts
-      often get stuck, in the worse of the two solutions or in a third minimum, where
-      both weights have one sign. In TMS-6 so many do that its claim about the average
+      get stuck, in the worse of the two solutions or in a local minimum where both
+      weights have the same sign. In TMS-6 so many do that its claim about the average
       over restarts is **inconclusive** (`TMS-6.average`).
     - That the closed form is exact for trained models. It compares three fixed shapes
       of $W$; near the border trained ones are better than all three.
