@@ -570,7 +570,7 @@ def _(Exercise, Mistake, np):
         (np.repeat([0.4, 0.392, 0.408], [30, 0, 16]), 0.4),
         # At the edge of the middle band, within it and just outside.
         (np.repeat([0.4, 0.3953, 0.4047, 0.408], [10, 10, 10, 14]), 0.4),
-        (np.repeat([0.4, 0.3943, 0.4057, 0.408], [10, 10, 10, 14]), 0.4),
+        (np.repeat([0.4, 0.3947, 0.4053], [5, 3, 3]), 0.4),
     ]
     line_exercise = Exercise(
         blank="my_line",
