@@ -1,15 +1,18 @@
 """`toymodels export`: the page of a run, what is in it, and what is refused."""
 
+import ast
+import dataclasses
 import json
 import runpy
 import shutil
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 import toymodels as tm
 from toymodels.cli import main
-from toymodels.cli.history import HISTORY, load_history
+from toymodels.cli.history import HISTORY, load_history, save_history
 from toymodels.explorer import Controls
 from toymodels.explorer.spec_controls import controls_of
 from toymodels.training.weights import WeightsError, weights_bytes
@@ -80,6 +83,25 @@ def test_the_script_in_the_page_makes_the_same_weights(trained, tmp_path):
     kept = tm.load_weights(trained / "weights.safetensors").params
     np.testing.assert_array_equal(made["W"], kept["W"][1])
     np.testing.assert_array_equal(made["b"], kept["b"][1])
+
+
+@pytest.mark.parametrize(
+    "name",
+    ['say """x"""', r"C:\x\N{nothing}", "two\nlines = 1", "{braces}", "'\u2028\""],
+)
+def test_any_name_of_a_folder_makes_a_script(plain, tmp_path, name):
+    folder = tmp_path / name
+    shutil.copytree(plain, folder)
+    script = exported(folder)["script"]
+    # Its comment alone is another one than in any other folder.
+    said, others = [], []
+    for line in script.splitlines():
+        (said if line.startswith("# The training's folder") else others).append(line)
+    (comment,) = said
+    assert ast.literal_eval(comment.partition(" is ")[2].removesuffix(".")) == name
+    usual = exported(plain)["script"].splitlines()
+    assert others == [one for one in usual if not one.startswith("# The training's")]
+    compile(script, "run.py", "exec")
 
 
 def test_without_snapshots_there_is_the_end_alone(plain):
@@ -161,6 +183,45 @@ def test_a_history_of_another_training_is_refused(trained, plain, tmp_path, caps
     spec = tm.load_weights(folder / "weights.safetensors").spec
     with pytest.raises(WeightsError, match="not a history"):
         load_history(folder, spec)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda arrays: arrays.pop("snapshot/W"),
+        lambda arrays: arrays.pop("snapshot/b"),
+        lambda arrays: arrays.update({"snapshot/W": arrays["snapshot/W"][..., :-1]}),
+    ],
+)
+def test_snapshots_that_are_not_whole_are_refused(trained, tmp_path, capsys, change):
+    folder = tmp_path / "cut"
+    shutil.copytree(trained, folder)
+    arrays = load_file(folder / HISTORY)
+    change(arrays)
+    save_file(
+        {name: np.ascontiguousarray(value) for name, value in arrays.items()},
+        folder / HISTORY,
+    )
+    assert main(["export", str(folder), "--html"]) == 2
+    error = capsys.readouterr().err
+    assert "snapshots of" in error and error.count("\n") == 1
+
+
+def test_a_run_without_a_history_leaves_none_of_an_earlier_one(trained, tmp_path):
+    folder = tmp_path / "again"
+    shutil.copytree(trained, folder)
+    run = tm.train(tm.load_weights(folder / "weights.safetensors").spec)
+    none = {
+        "history": dataclasses.replace(
+            run.history, step=run.history.step[:0], loss=run.history.loss[:0]
+        ),
+        "snapshots": dataclasses.replace(
+            run.snapshots, step=run.snapshots.step[:0], params={}
+        ),
+    }
+    save_history(folder, dataclasses.replace(run, **none))
+    assert not (folder / HISTORY).exists()
+    save_history(folder, dataclasses.replace(run, **none))  # nothing to remove
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import threading
+import time
 
 import jax
 import numpy as np
@@ -21,7 +22,7 @@ from toymodels.anomaly import (
     planted_worlds,
 )
 from toymodels.anomaly.scenarios import models_of
-from toymodels.explorer import Controls
+from toymodels.explorer import Controls, quiz_room
 from toymodels.explorer.description import describe
 from toymodels.explorer.planted_point import describe_point, parse_point
 from toymodels.explorer.presets import PLANTED_EXAMPLES
@@ -340,8 +341,7 @@ def test_a_quiz_that_cannot_be_made_leaves_the_one_before():
     assert room.state() == first
 
 
-def test_one_quiz_is_made_at_a_time(monkeypatch):
-    monkeypatch.setattr("toymodels.explorer.quiz_room.WAIT_SECONDS", 0.05)
+def test_one_quiz_is_made_at_a_time_and_one_waits(monkeypatch):
     inside, finish = threading.Event(), threading.Event()
 
     def slow(frame, *, seed):
@@ -358,13 +358,35 @@ def test_one_quiz_is_made_at_a_time(monkeypatch):
         except tm.SettingsError as error:
             errors.append(str(error))
 
-    thread = threading.Thread(target=begin)
-    thread.start()
+    threads = [threading.Thread(target=begin) for _ in range(2)]
+    threads[0].start()
     assert inside.wait(30)
+    threads[1].start()
+    places = quiz_room._making._places
+    deadline = time.monotonic() + 30
+    while places._value:  # the other one is on its way to the queue
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
     begin()
     finish.set()
-    thread.join(30)
-    assert ["one at a time" in text for text in errors] == [True, False]
+    for thread in threads:
+        thread.join(30)
+    assert ["at most 2" in text for text in errors] == [True, False, False]
+
+
+def test_no_quiz_is_made_of_two_trainings(monkeypatch):
+    trainer = LiveTrainer(PLANTED)
+
+    def begun_anew(one, frame):
+        one.restart()
+        return has_seen(one, frame)
+
+    monkeypatch.setattr(quiz_room, "has_seen", begun_anew)
+    try:
+        with pytest.raises(tm.SettingsError, match="training that ended"):
+            begin_quiz(QuizRoom(), trainer, {})
+    finally:
+        trainer.close()
 
 
 def test_two_threads_cannot_answer_one_question_twice():

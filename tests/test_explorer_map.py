@@ -29,7 +29,7 @@ from toymodels.explorer.map_store import arranged, load_map, stored_maps, sweep_
 from toymodels.explorer.script import run_script
 from toymodels.explorer.serve import served_in_thread
 from toymodels.explorer.sessions import Sessions
-from toymodels.explorer.trainer import Start
+from toymodels.explorer.trainer import EndedError, Start
 from toymodels.store import Store
 from toymodels.theory import boundary
 from toymodels.training import Run
@@ -207,6 +207,47 @@ def test_the_newest_of_the_same_is_listed(shelf, tmp_path):
     assert len(stored_maps(store)) == 1
 
 
+def planted(point, rate=0.1):
+    base = tm.IndependentFeatures(n=3, probability=np.array(LEVELS)[:, None])
+    return tm.RepeatedPoint(base=base, point=np.array(point), rate=rate)
+
+
+@pytest.mark.parametrize(
+    "changes, words",
+    [
+        ({"exponent": 4.0}, "q = 4"),
+        ({"weight_decay": 0.05}, "weight decay 0.05"),
+        ({"features": planted([1.0, 0.0, 0.5])}, "planted point of 2 features"),
+    ],
+)
+def test_titles_tell_what_is_unusual(tmp_path, changes, words):
+    store = Store(tmp_path)
+    stored(store, sweep_spec())
+    stored(store, sweep_spec(**changes))
+    titles = [one.title for one in stored_maps(store)]
+    assert len(titles) == 2 and [words in title for title in titles].count(True) == 1
+
+
+def test_maps_of_one_title_are_told_apart_by_their_training(tmp_path):
+    store = Store(tmp_path)
+    for rate in (1e-3, 2e-3):
+        stored(store, sweep_spec(learning_rate=rate))
+    first, second = stored_maps(store)
+    assert first.title != second.title
+    for one in (first, second):
+        assert one.title.endswith(f"training {one.key[:8]}")
+
+
+def test_maps_of_other_importances_are_two_and_with_decay_no_line(tmp_path):
+    store = Store(tmp_path)
+    stored(store, sweep_spec())
+    stored(store, sweep_spec(importance=0.5 ** np.arange(3)))
+    assert len({one.title for one in stored_maps(store)}) == 2
+    stored(store, dataclasses.replace(grid_spec(), weight_decay=0.1))
+    pair = next(one for one in stored_maps(store) if one.n == 2)
+    assert describe_map(load_map(store, pair.key))["boundary"] is None
+
+
 # --- maps that are made --------------------------------------------------------------
 
 
@@ -224,7 +265,7 @@ def test_a_map_is_made_around_the_run(tiny):
     controls = Controls(n=4, d=2, groups="correlated", seed=7, learning_rate=0.2)
     making.begin(controls)
     until(lambda: making.progress()["state"] != "training")
-    (found,) = making.made.values()
+    (found,) = making.maps()
     assert making.progress() == {"state": "done", "map": found.id}
     assert found.W.shape == (5, 2, 4) and np.isfinite(found.loss).all()
     assert {c.groups for c in found.controls} == {"correlated"}
@@ -258,7 +299,7 @@ def test_one_map_at_a_time_and_it_can_be_given_up(monkeypatch, tiny):
             other.begin(QUICK)
     until(lambda: first.progress().get("step"))
     first.give_up(wait=True)
-    assert first.progress() == {"state": "given up"} and not first.made
+    assert first.progress() == {"state": "given up"} and not first.maps()
     monkeypatch.setattr(map_making, "STEPS", 6)
     second.begin(QUICK)
     until(lambda: second.progress()["state"] == "done")
@@ -270,7 +311,7 @@ def test_a_map_whose_time_is_over_shows_what_there_is(monkeypatch, tiny):
     making = MapMaking()
     making.begin(QUICK)
     until(lambda: making.progress()["state"] == "done")
-    (found,) = making.made.values()
+    (found,) = making.maps()
     assert "2 steps" in found.source and "time was over" in found.source
 
 
@@ -295,7 +336,7 @@ def test_only_the_last_ones_are_kept(tiny):
         making.begin(QUICK)
         until(lambda: making.progress()["state"] == "done")
         until(lambda: not map_making._working.locked())
-    assert list(making.made) == ["made-2", "made-3", "made-4"]
+    assert [one.id for one in making.maps()] == ["made-2", "made-3", "made-4"]
 
 
 # --- training on from a point --------------------------------------------------------
@@ -484,6 +525,9 @@ def test_a_session_that_ends_gives_its_map_up(tiny, monkeypatch):
     session.maps.begin(QUICK)
     kept.close()
     assert session.maps.progress()["state"] == "given up"
+    assert not map_making._working.locked()
+    with pytest.raises(EndedError):
+        session.maps.begin(QUICK)
     assert not map_making._working.locked()
 
 

@@ -353,7 +353,6 @@ def test_a_world_without_features_says_so(monkeypatch):
         bases, units = drawn(*arguments)
         return dataclasses.replace(bases, active=bases.active & False), units
 
-    empty._cache_size = drawn._cache_size
     monkeypatch.setattr(pokes, "_drawn", empty)
     with pytest.raises(SettingsError, match="active feature"):
         take(pentagon_frame(), seed=0)

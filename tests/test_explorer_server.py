@@ -22,13 +22,18 @@ from matplotlib.colors import to_hex
 
 import toymodels as tm
 from toymodels.cli import main
-from toymodels.explorer import Controls, security, sessions
+from toymodels.explorer import Controls, security, takeaway
 from toymodels.explorer.description import describe, plain, shapes_of
 from toymodels.explorer.fields import EXAMPLES, FIELDS, SECTIONS
 from toymodels.explorer.saved_page import joined_script
 from toymodels.explorer.serve import listening, served_in_thread
 from toymodels.explorer.server import FILES, PAGE
-from toymodels.explorer.sessions import FullError, Session, Sessions
+from toymodels.explorer.sessions import (
+    UNWATCHED_SECONDS,
+    FullError,
+    Session,
+    Sessions,
+)
 from toymodels.explorer.theory_lines import theory_lines
 from toymodels.explorer.trainer import Frame
 from toymodels.geometry import pentagon
@@ -87,6 +92,13 @@ def until(client, session, condition, seconds=60):
     return found
 
 
+def wait_for(condition, seconds=60):
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "nothing happened"
+        time.sleep(0.01)
+
+
 # --- commands ------------------------------------------------------------------------
 
 
@@ -135,6 +147,52 @@ def test_live_settings_do_not_restart_and_others_do(client):
     answer = client.post(f"{session}/settings", json={"settings": {**QUICK, "n": 7}})
     assert answer.json() == {"restarted": True}
     assert np.shape(state(client, session)["W"]) == (2, 7)
+
+
+def test_settings_that_are_not_sent_stay_as_they_are(client):
+    session = begun(client)
+    for changes in ({"learning_rate": 0.02}, {"backdoor_rate": 0.1}, {"d": 3}):
+        answer = client.post(f"{session}/settings", json={"settings": changes})
+        assert answer.json() == {"restarted": "d" in changes}
+    expected = Controls(**QUICK, learning_rate=0.02, backdoor_rate=0.1, d=3)
+    assert state(client, session)["settings"] == dataclasses.asdict(expected)
+    # What does not fit to the others is refused at its field.
+    answer = client.post(f"{session}/settings", json={"settings": {"n": 3}})
+    assert answer.status_code == 422 and answer.json()["field"] == "d"
+    whole = dataclasses.asdict(Controls(**QUICK))
+    client.post(f"{session}/settings", json={"settings": whole})
+    assert state(client, session)["settings"] == whole
+
+
+def test_a_command_to_a_training_that_was_just_closed_is_refused(served):
+    client, kept = served
+    session = begun(client)
+    found = kept.find(session.rpartition("/")[2])
+    found.close()
+    for name, body in (
+        ("restart", {}),
+        ("settings", {"settings": {"n": 7}}),
+        ("make-map", {}),
+    ):
+        answer = client.post(f"{session}/{name}", json=body)
+        assert answer.status_code == 404 and "has ended" in answer.json()["message"]
+    assert found.trainer.status == "ended"
+
+
+def test_what_goes_wrong_in_training_reaches_the_page(served, monkeypatch):
+    client, _ = served
+
+    def fails(*_):
+        raise RuntimeError("no room")
+
+    session = begun(client)
+    with monkeypatch.context() as patched:
+        patched.setattr("toymodels.explorer.trainer._advanced", fails)
+        client.post(f"{session}/step", json={})
+        found = until(client, session, lambda s: s["status"] == "failed")
+    assert found["failure"] == "RuntimeError: no room"
+    client.post(f"{session}/restart", json={})
+    assert stepped(client, session, 2)["failure"] is None
 
 
 def test_earlier_frames_can_be_asked_for(client):
@@ -268,11 +326,13 @@ def test_sessions_are_bounded(kept):
     first, *others = (kept.begin(Controls(**QUICK)) for _ in range(3))
     for session in others:
         session.viewers = 1
+        session.touch()
     kept.begin(Controls(**QUICK))
     assert len(kept) == 3 and kept.find(first.id) is None
     assert first.trainer.status == "ended"
     for session in kept._sessions.values():
         session.viewers = 1
+        session.touch()
     with pytest.raises(FullError, match="all 3"):
         kept.begin(Controls(**QUICK))
 
@@ -287,21 +347,39 @@ def test_a_full_server_says_so():
     assert answer.status_code == 503 and "in use" in answer.json()["message"]
 
 
-def test_unwatched_trainings_pause_and_idle_ones_end(kept, monkeypatch):
+@pytest.mark.parametrize("viewers", [0, 1])
+def test_unwatched_trainings_pause_and_idle_ones_end(kept, viewers):
+    """A page that is gone, and one that stopped reading without going away."""
     session = kept.begin(Controls(**QUICK))
     watched = kept.begin(Controls(**QUICK))
-    watched.viewers = 1
-    monkeypatch.setattr(sessions, "UNWATCHED_SECONDS", 0.0)
-    session.trainer.play()
-    while session.trainer.newest.step < 2:
-        time.sleep(0.01)
-    kept.sweep()
-    while session.trainer.status == "playing":
-        time.sleep(0.01)
-    assert session.trainer.status == "paused"
-    kept.idle_seconds = 0.0
-    kept.sweep()
+    session.viewers, watched.viewers = viewers, 1
+
+    def sweep_after(seconds):
+        session.last_used = time.monotonic() - seconds
+        watched.touch()
+        kept.sweep()
+
+    for one in (session, watched):
+        one.trainer.play()
+        wait_for(lambda one=one: one.trainer.newest.step >= 2)
+    sweep_after(2 * UNWATCHED_SECONDS)
+    wait_for(lambda: session.trainer.status == "paused")
+    assert watched.trainer.status == "playing"
+    assert kept.find(session.id) is session
+    sweep_after(2 * kept.idle_seconds)
     assert kept.find(session.id) is None and kept.find(watched.id) is watched
+    assert session.trainer.status == "ended"
+
+
+def test_who_stopped_reading_makes_room(kept):
+    stalled, *others = (kept.begin(Controls(**QUICK)) for _ in range(3))
+    for session in (stalled, *others):
+        session.viewers = 1
+        session.touch()
+    stalled.last_used -= 2 * UNWATCHED_SECONDS
+    kept.begin(Controls(**QUICK))
+    assert kept.find(stalled.id) is None and stalled.trainer.status == "ended"
+    assert all(kept.find(session.id) is session for session in others)
 
 
 # --- what is refused -----------------------------------------------------------------
@@ -377,6 +455,7 @@ def test_malformed_requests_are_refused_in_one_way(shared, data, name):
 @given(st.dictionaries(NAMES, JSON, min_size=1))
 def test_malformed_settings_are_refused_in_one_way(shared, settings):
     client, session = shared
+    present = state(client, session)["settings"]
     content = json.dumps({"settings": settings}).encode()
     answer = client.post(
         f"{session}/settings",
@@ -384,7 +463,7 @@ def test_malformed_settings_are_refused_in_one_way(shared, settings):
         headers={"content-type": "application/json"},
     )
     try:
-        Controls.of(json.loads(content)["settings"])
+        Controls.of(present | json.loads(content)["settings"])
     except tm.SettingsError:
         assert answer.status_code == 422
         assert "\n" not in answer.json()["message"]
@@ -393,7 +472,16 @@ def test_malformed_settings_are_refused_in_one_way(shared, settings):
 
 
 @pytest.mark.parametrize(
-    "content", [b"{", b"\xff", b"[" * 5000, b"9" * 5000, b'{"settings": NaN}']
+    "content",
+    [
+        b"{",
+        b"\xff",
+        b"[" * 5000,
+        b"9" * 5000,
+        b'{"settings": NaN}',
+        b'{"settings": {"sparsity": 1' + b"0" * 400 + b"}}",
+        b'{"settings": {"n": 1' + b"0" * 400 + b"}}",
+    ],
 )
 def test_what_is_no_json_is_refused(client, content):
     answer = client.post(
@@ -560,10 +648,44 @@ def test_the_saved_page_is_whole(client):
     page = client.get(f"{session}/page").text
     assert '<link rel="stylesheet"' not in page and 'src="/' not in page
     assert "import {" not in page and "unsafe" not in page
+    policy = re.search(r'Content-Security-Policy" content="([^"]*)"', page)[1]
+    for rule in ("default-src 'none'", "base-uri 'none'", "form-action 'none'"):
+        assert rule in policy.split("; ")
     text = page.partition('id="saved">')[2].partition("</script>")[0]
     data = json.loads(text)
     assert [frame["step"] for frame in data["frames"]][-1] == 5
     assert "import toymodels as tm" in data["script"]
+
+
+def test_few_pages_are_saved_at_the_same_time(served, monkeypatch):
+    """Threads are few: while some wait for a page, others are refused at once."""
+    client, _ = served
+    entered, leave = threading.Event(), threading.Event()
+
+    def slow(trainer):
+        entered.set()
+        assert leave.wait(60)
+        return "a page"
+
+    monkeypatch.setattr(takeaway, "saved_page", slow)
+    session = begun(client)
+    answers = []
+
+    def save():
+        answers.append(client.get(f"{session}/page").status_code)
+
+    places = takeaway._saving.most
+    threads = [threading.Thread(target=save) for _ in range(places)]
+    for thread in threads:
+        thread.start()
+    assert entered.wait(60)
+    wait_for(lambda: not takeaway._saving._places._value)
+    refused = client.get(f"{session}/page")
+    assert refused.status_code == 422 and refused.json()["field"] == "page"
+    leave.set()
+    for thread in threads:
+        thread.join(60)
+    assert answers == [200] * places
 
 
 def test_the_joined_script_has_every_module_once():
@@ -625,8 +747,8 @@ def test_theory_lines_are_losses_that_training_meets():
 def test_shapes_are_not_named_too_often(kept, monkeypatch):
     session = Session(Controls(**QUICK))
     session.trainer.step(3)
-    while session.trainer.newest.step < 3 or session.trainer.status == "playing":
-        time.sleep(0.01)
+    wait_for(lambda: session.trainer.newest.step == 3)
+    wait_for(lambda: session.trainer.status == "paused")
     calls = []
     monkeypatch.setattr(
         "toymodels.explorer.description.shapes_of",

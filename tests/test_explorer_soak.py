@@ -1,8 +1,9 @@
 """The explorer's server under load for ten minutes: memory, threads and sessions.
 
 It runs in a process of its own, so that its memory is its own. Visitors play, read
-slowly or not at all, reload, change settings, restart, ask for pages and leave. After
-a warm-up, in which programs are compiled and histories fill, memory must not grow.
+slowly or not at all, reload, change settings, restart, poke, play the quiz, make maps,
+ask for pages and leave. After a warm-up, in which programs are compiled and histories
+fill, memory must not grow.
 
 `TOYMODELS_SOAK_SECONDS` makes it shorter, for trying it out.
 """
@@ -34,12 +35,17 @@ pytestmark = [
 ROOT = Path(__file__).parents[1]
 SECONDS = float(os.environ.get("TOYMODELS_SOAK_SECONDS", 600))
 WARM_UP = 0.3  # of the time
-MOST_SESSIONS = 4
+# More than there are visitors: who leaves makes room for who comes.
+MOST_SESSIONS = 10
 # Of the second half, extrapolated to its whole length; a leak of one frame of n = 20 a
 # second for each stream would be many times as much.
 MOST_GROWTH, MOST_MEGABYTES = 0.05, 12.0
 # Sizes among which visitors change; few, since every one is compiled.
 SIZES = ({"n": 5, "d": 2}, {"n": 20, "d": 4}, {"n": 6, "d": 3})
+# Of which a quiz can be made after some steps.
+QUIZ = {"n": 5, "d": 2, "learning_rate": 0.02, "sparsity": 0.9, "importance_decay": 1.0,
+        "backdoor_point": "1:1 3:1", "backdoor_rate": 0.05}  # fmt: skip
+ROOMS = ("pokes", "quizzes", "maps")
 CODE = "import sys; from toymodels.cli import main; sys.exit(main())"
 
 
@@ -78,8 +84,10 @@ class Visitors:
         self.address = address
         self.over = threading.Event()
         self.faults = []
-        self.done = dict.fromkeys(("frames", "commands", "reloads", "refused"), 0)
+        counted = ("frames", "commands", "reloads", "refused", *ROOMS)
+        self.done = dict.fromkeys(counted, 0)
         works = [self.player, self.reloader, self.changer, self.silent, self.taker]
+        works += [self.poker, self.guesser, self.mapper]
         self.threads = [threading.Thread(target=self.trying, args=(w,)) for w in works]
 
     def __enter__(self):
@@ -112,11 +120,36 @@ class Visitors:
         assert answer.status_code == 200, answer.text
         return f"/api/sessions/{answer.json()['session']}"
 
-    def command(self, client, session, name, **data):
+    def command(self, client, session, name, *, busy=False, **data):
+        """What is answered, or None where the session has made room or it is busy.
+
+        Args:
+            busy: whether the server may be busy with another one.
+        """
         answer = client.post(f"{session}/{name}", json=data)
         # Who is not watched may have made room for somebody else.
-        assert answer.status_code in (200, 404), answer.text
+        allowed = (200, 404, 503) if busy else (200, 404)
+        assert answer.status_code in allowed, answer.text
         self.done["commands"] += 1
+        return answer.json() if answer.status_code == 200 else None
+
+    def look(self, client, address):
+        """What is there, or None where the session has made room."""
+        answer = client.get(address)
+        assert answer.status_code in (200, 404), answer.text
+        return answer if answer.status_code == 200 else None
+
+    def trained(self, client, session, steps):
+        """Train on; the newest step, or None where the session has made room."""
+        self.command(client, session, "step", count=steps)
+        while not self.over.wait(0.1):
+            found = self.look(client, session)
+            if found is None:
+                return None
+            frame = found.json()
+            if frame["step"] >= steps and frame["status"] == "paused":
+                return frame["step"]
+        return None
 
     def watch(self, client, session, seconds):
         """Read frames for a while, then vanish."""
@@ -144,7 +177,7 @@ class Visitors:
         self.command(client, session, "play")
         for _ in range(10):
             self.watch(client, session, 1)
-            client.get(f"{session}/history")
+            self.look(client, f"{session}/history")
             self.done["reloads"] += 1
 
     def changer(self, client):
@@ -181,10 +214,65 @@ class Visitors:
         session = self.session(client)
         if session is None:
             return
-        self.command(client, session, "step", count=200)
-        for name in ("page", "weights", "script?step=1", "history", "maps"):
-            client.get(f"{session}/{name}")
+        if self.trained(client, session, 200) is None:
+            return
+        for name in ("page", "weights", "script", "history", "maps"):
+            self.look(client, f"{session}/{name}")
         self.command(client, session, "frame", step=100)
+        self.over.wait(1)
+
+    def poker(self, client):
+        """Pushes and contours at several steps."""
+        session = self.session(client)
+        if session is None or self.trained(client, session, 50) is None:
+            return
+        for step in (0, 25, 50):
+            found = self.command(client, session, "poke-take", step=step)
+            if found is None:
+                return
+            push = {"taken": found["taken"], "base": 1, "kind": "feature", "feature": 1}
+            self.command(client, session, "poke-push", **push)
+            plane = push | {"second": {"kind": "isotropic"}}
+            self.command(client, session, "poke-contour", **plane)
+        self.done["pokes"] += 1
+        self.over.wait(0.5)
+
+    def guesser(self, client):
+        """A quiz about a model that was shown its point, and some guesses."""
+        session = self.session(client, QUIZ)
+        if session is None or self.trained(client, session, 500) is None:
+            return
+        made = self.command(client, session, "quiz")
+        for number in range(1, 11):
+            if made is None:
+                return
+            guess = {"quiz": made["quiz"], "number": number, "guess": "backdoor"}
+            if self.command(client, session, "guess", **guess) is None:
+                return
+        self.done["quizzes"] += 1
+        self.over.wait(0.5)
+
+    def mapper(self, client):
+        """A map of a small run, looked at, and training on from one of its points."""
+        session = self.session(client, {**SIZES[0], "batch": 16})
+        if session is None or not self.command(client, session, "make-map", busy=True):
+            self.over.wait(0.5)
+            return
+        while True:
+            found = self.look(client, f"{session}/map-making")
+            if found is None:
+                return
+            if found.json()["state"] != "training":
+                break
+            if self.over.wait(0.5):
+                self.command(client, session, "give-up-map")
+        if found.json()["state"] != "done":
+            assert self.over.is_set(), found.text
+            return
+        name = found.json()["map"]
+        self.look(client, f"{session}/map?id={name}")
+        self.command(client, session, "begin-from", map=name, point=3)
+        self.done["maps"] += 1
         self.over.wait(1)
 
 
@@ -224,6 +312,7 @@ def test_memory_is_flat_and_everything_is_bounded(tmp_path):
     # They did what they were there for.
     assert visitors.done["frames"] > SECONDS and visitors.done["reloads"] > 0
     assert visitors.done["commands"] > SECONDS / 2
+    assert all(visitors.done[room] for room in ROOMS), visitors.done
     second = np.array(times) > (1 + WARM_UP) / 2 * SECONDS
     times, memory = np.array(times), np.array(memory)
     gained = growth(times[second], memory[second])

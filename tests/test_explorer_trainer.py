@@ -1,6 +1,7 @@
 """The live training: settings that act at once, pause, restart, history, divergence."""
 
 import dataclasses
+import threading
 import time
 
 import numpy as np
@@ -9,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import toymodels as tm
-from toymodels.explorer import Controls, LiveTrainer, trainer
+from toymodels.explorer import Controls, LiveTrainer, programs, trainer
+from toymodels.explorer.trainer import EndedError, Start
 
 QUICK = Controls(batch=32)
 
@@ -39,6 +41,29 @@ def stepped(one, count):
     one.step(count)
     until(lambda: one.newest.step >= target and one.status != "playing")
     return one.newest
+
+
+class Held:
+    """A function of a module that waits to be let go, each time it is called."""
+
+    def __init__(self, monkeypatch, name):
+        self.real, self.calls = getattr(trainer, name), []
+        self.inside, self.free = threading.Event(), threading.Event()
+        monkeypatch.setattr(trainer, name, self)
+
+    def __call__(self, *arguments):
+        self.calls.append(arguments)
+        self.inside.set()
+        assert self.free.wait(60)
+        return self.real(*arguments)
+
+
+@pytest.fixture
+def held_chunk(monkeypatch):
+    """Chunks of steps that wait to be let go."""
+    held = Held(monkeypatch, "_advanced")
+    yield held
+    held.free.set()
 
 
 def test_steps_are_those_of_the_trainer(live):
@@ -136,6 +161,58 @@ def test_divergence_is_said_and_a_change_recovers(live):
     assert one.status == "paused"
 
 
+def test_a_bias_that_is_not_finite_is_divergence(live):
+    one = live()
+    lost = np.full(5, np.nan, np.float32)
+    frame = dataclasses.replace(one.newest, step=1, loss=0.1, b=lost)
+    with one._changed:
+        one._take(one._state, frame, 1)
+    assert one.status == "diverged"
+
+
+def test_what_goes_wrong_is_said_and_a_restart_goes_on(live, monkeypatch):
+    def fails(*_):
+        raise RuntimeError("no room\n" + "x" * 1000)
+
+    one = live()
+    stepped(one, 1)
+    with monkeypatch.context() as patched:
+        patched.setattr(trainer, "_advanced", fails)
+        one.play()
+        until(lambda: one.status == "failed")
+    found = one.snapshot()
+    assert found.failure.startswith("RuntimeError: no room x")
+    assert len(found.failure) == trainer.MOST_SIGNS and found.newest.step == 1
+    one.play()
+    one.step()
+    assert one.status == "failed"
+    one.restart()
+    assert one.snapshot().failure is None
+    assert stepped(one, 2).step == 2 and one.status == "paused"
+
+
+def test_steps_that_are_asked_for_in_a_chunk_come_on_top(live, held_chunk):
+    one = live()
+    one.play()
+    assert held_chunk.inside.wait(60)
+    one.step(3)  # while a step of playing is computed
+    held_chunk.free.set()
+    until(lambda: one.status == "paused")
+    counts = [arguments[-1] for arguments in held_chunk.calls]
+    assert counts[0] == 1 and sum(counts) == one.newest.step == 4
+
+
+def test_a_pause_in_a_chunk_forgets_the_steps_before_it_alone(live, held_chunk):
+    one = live()
+    one.step(100)
+    assert held_chunk.inside.wait(60)
+    one.pause()
+    one.step(2)
+    held_chunk.free.set()
+    until(lambda: one.status == "paused")
+    assert one.newest.step == 3
+
+
 def test_a_pause_is_seen_between_two_chunks(live):
     one = live()
     stepped(one, 2)
@@ -195,6 +272,96 @@ def test_closing_ends_the_thread(live):
     assert one.status == "ended"
 
 
+def test_a_closed_training_is_not_revived(live, held_chunk):
+    one = live()
+    one.play()
+    assert held_chunk.inside.wait(60)
+    closing = threading.Thread(target=one.close)
+    closing.start()  # waits for the chunk
+    until(lambda: one.status == "ended")
+    start = Start(one.newest.W, one.newest.b, "a test")
+    for command in (
+        one.restart,
+        lambda: one.change({"sparsity": 0.5}),
+        lambda: one.change({"n": 7}),
+        lambda: one.begin_from(QUICK, start),
+    ):
+        with pytest.raises(EndedError):
+            command()
+        one.play()
+        one.step()
+    held_chunk.free.set()
+    closing.join(60)
+    assert not closing.is_alive() and one.status == "ended"
+    assert one.generation == 1 and len(held_chunk.calls) == 1
+
+
+def test_what_is_seen_at_one_moment_is_of_one_training(live, monkeypatch):
+    one = live()
+    before = stepped(one, 3)
+    held = Held(monkeypatch, "_frame")
+    changing = threading.Thread(target=one.change, args=({"n": 7},))
+    changing.start()
+    assert held.inside.wait(60)
+    # Whoever looks without the lock sees the old training, whole.
+    assert (one.generation, one.newest, one.controls) == (1, before, QUICK)
+    seen = []
+    looking = threading.Thread(target=lambda: seen.append(one.snapshot()))
+    looking.start()
+    held.free.set()
+    changing.join(60)
+    looking.join(60)
+    (found,) = seen
+    assert (found.generation, found.controls.n, found.newest.step) == (2, 7, 0)
+    assert {frame.W.shape for frame in found.frames} == {(2, 7)}
+
+
+def test_changes_are_merged_with_what_holds(live):
+    one = live()
+    assert not one.change({"learning_rate": 0.02})
+    assert not one.change({"sparsity": 0.5})
+    expected = dataclasses.replace(QUICK, learning_rate=0.02, sparsity=0.5)
+    assert one.controls == expected
+    with pytest.raises(tm.SettingsError, match="fewer than n"):
+        one.change({"d": 5})
+    assert one.controls == expected and one.generation == 1
+    assert one.change({"d": 3})
+    assert one.controls == dataclasses.replace(expected, d=3)
+    assert one.change(QUICK) and one.controls == QUICK
+
+
+def test_programs_are_let_go_when_there_are_many_kinds(monkeypatch):
+    released, crowded = [], []
+    monkeypatch.setattr(programs, "_met", set())
+    monkeypatch.setattr(programs, "MOST_KINDS", 3)
+    monkeypatch.setattr(programs, "release_compiled", lambda: released.append(1))
+    monkeypatch.setattr(programs, "is_crowded", lambda: bool(crowded))
+    for n in (3, 4, 5, 3):
+        programs.make_room("training", Controls(n=n))
+    # What is traced is no other program.
+    programs.make_room("training", Controls(n=5, sparsity=0.1, seed=3))
+    assert not released
+    programs.make_room("poke", Controls(n=3))
+    assert len(released) == 1
+    programs.make_room("map", Controls(n=3), 24, 4)
+    crowded.append(1)
+    programs.make_room("map", Controls(n=3), 24, 4)
+    assert len(released) == 1
+    programs.make_room("map", Controls(n=3), 24, 1)
+    assert len(released) == 2
+
+
+def test_training_goes_on_while_programs_are_let_go(live, monkeypatch):
+    monkeypatch.setattr(programs, "MOST_KINDS", 1)
+    one, other = live(), live()
+    one.play()
+    for n in (4, 5, 6, 7):
+        other.change({"n": n})
+        assert stepped(other, 3).W.shape == (2, n)
+    until(lambda: one.newest.step > 20)
+    assert one.status == "playing"
+
+
 def test_waiting_ends_with_the_next_frame(live):
     one = live()
     version = one.version
@@ -238,6 +405,8 @@ def test_a_point_is_planted_and_taken_out_without_a_restart(live):
         ({"sparsity": -0.1}, "sparsity"),
         ({"sparsity": float("nan")}, "sparsity"),
         ({"sparsity": "0.5"}, "sparsity"),
+        ({"sparsity": 10**400}, "sparsity"),
+        ({"seed": 10**400}, "seed"),
         ({"exponent": 9.0}, "exponent"),
         ({"learning_rate": 0.0}, "learning_rate"),
         ({"activation": "eval"}, "activation"),

@@ -10,7 +10,7 @@ import tyro
 from rich.console import Console
 
 from toymodels.cli.geometry import best_seeds, final_losses
-from toymodels.cli.history import load_history
+from toymodels.cli.history import TrainingHistory, load_history
 from toymodels.cli.train import MANIFEST, WEIGHTS
 from toymodels.config import SettingsError, check_count
 from toymodels.disk import write_atomically
@@ -74,7 +74,6 @@ class Export:
                 )
         history = load_history(folder, spec)
         W, b = params["W"][place], params["b"][place]
-        snaps = len(history.snapshot_step)
         return ExportedRun(
             spec=spec,
             run=run,
@@ -86,8 +85,8 @@ class Export:
             loss_steps=history.step,
             losses=history.loss[:, run],
             snapshot_steps=history.snapshot_step,
-            earlier_weights=_of_run(history.snapshots, "W", run, (snaps, *W.shape)),
-            earlier_biases=_of_run(history.snapshots, "b", run, (snaps, *b.shape)),
+            earlier_weights=_of_run(history, "W", run, W.shape),
+            earlier_biases=_of_run(history, "b", run, b.shape),
         )
 
     def _place(self, spec: TrainSpec, indices: np.ndarray, loss: np.ndarray) -> int:
@@ -122,6 +121,9 @@ def _last_step(manifest: Path, spec: TrainSpec, run: int) -> int:
 
 
 def _of_run(
-    snapshots: dict[str, np.ndarray], name: str, run: int, shape: tuple[int, ...]
+    history: TrainingHistory, name: str, run: int, shape: tuple[int, ...]
 ) -> np.ndarray:
-    return snapshots[name][:, run] if name in snapshots else np.zeros(shape, np.float32)
+    """Earlier values of a parameter, (snaps, …); of no snapshots an empty array."""
+    if not len(history.snapshot_step):
+        return np.zeros((0, *shape), np.float32)
+    return history.snapshots[name][:, run]

@@ -35,8 +35,13 @@ class TrainingHistory(NamedTuple):
 
 
 def save_history(folder: Path, run: Run) -> None:
-    """Write the history of a run into its folder; nothing where it has none."""
+    """Write the history of a run into its folder.
+
+    Where the run has none, that of an earlier training in the folder goes: it is not
+    of the weights that lie beside it now.
+    """
     if not (len(run.history.step) or len(run.snapshots.step)):
+        (folder / HISTORY).unlink(missing_ok=True)
         return
     arrays = {
         "step": np.asarray(run.history.step, np.int64),
@@ -71,10 +76,14 @@ def load_history(folder: Path, spec: TrainSpec) -> TrainingHistory:
         )  # fmt: skip
     except (SafetensorError, OSError, KeyError) as error:
         raise WeightsError(path, f"not a history ({error})") from None
-    fits = found.loss.shape == (len(found.step), spec.runs) and all(
-        value.shape[:2] == (len(found.snapshot_step), spec.runs)
-        for value in found.snapshots.values()
-    )
-    if not fits:
-        raise WeightsError(path, "its arrays are of another training")
+    if found.loss.shape != (len(found.step), spec.runs):
+        raise WeightsError(path, "its losses are of another training")
+    snaps = len(found.snapshot_step)
+    for name, shape in spec.parameter_shapes().items() if snaps else ():
+        value = found.snapshots.get(name)
+        if value is None or value.shape != (snaps, *shape):
+            got = "missing" if value is None else f"of shape {value.shape}"
+            raise WeightsError(
+                path, f"its snapshots of {name} are {got}, expected {(snaps, *shape)}"
+            )
     return found

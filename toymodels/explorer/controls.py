@@ -17,7 +17,6 @@ from toymodels.config import (
     check_choice,
     check_count,
     check_range,
-    content_hash,
     settings,
 )
 from toymodels.explorer.planted_point import parse_point
@@ -42,8 +41,8 @@ class Controls:
         n: features, 2 to 100.
         d: hidden dimensions, 1 to 20, fewer than n.
         sparsity: S, share of samples in which a feature (or a group) is off.
-        importance_decay: importance of feature i is decay^i; above 1, up to 10, the
-            later features matter more.
+        importance_decay: importance of feature i is decay^(i − 1), counted from 1 as on
+            the page; above 1, up to 10, the later features matter more.
         exponent: q of the loss |x − x̂|^q.
         learning_rate: of AdamW.
         weight_decay: of AdamW.
@@ -123,10 +122,23 @@ class Controls:
 
     @classmethod
     def of(cls, data: Any) -> "Controls":
-        """From what a browser sent: an object of known names and plain values.
+        """From what a browser sent; what is not named has its default.
 
         Raises:
-            SettingsError: anything else; `field` names the place to show it at.
+            SettingsError: as in `changes`, or values that are not allowed.
+        """
+        return cls(**cls.changes(data))
+
+    @classmethod
+    def changes(cls, data: Any) -> dict[str, Any]:
+        """What a browser sent, as names and values of the right kinds.
+
+        Whether the values are allowed depends on the others, so it is checked when they
+        come together.
+
+        Raises:
+            SettingsError: no object of known names and plain values; `field` names the
+                place to show it at.
         """
         if not isinstance(data, dict):
             raise SettingsError("settings", data, "an object of names and values")
@@ -137,12 +149,15 @@ class Controls:
                 check_choice("settings", name, known)
             kind = known[name].type
             if kind is float and type(value) is int:
-                value = float(value)
+                try:
+                    value = float(value)
+                except OverflowError:
+                    raise SettingsError(name, value, "a number") from None
             if type(value) is not kind:
                 words = {int: "a whole number", float: "a number", str: "a name"}
                 raise SettingsError(name, value, words[kind])
             values[name] = value
-        return cls(**values)
+        return values
 
     def restarts(self, other: "Controls") -> bool:
         """Whether going from these to others needs a new training."""
@@ -210,8 +225,3 @@ class Controls:
     def inputs(self) -> Inputs:
         """What a running training is given instead, when a live setting changes."""
         return inputs_of(self.spec())
-
-    @property
-    def fingerprint(self) -> str:
-        """Eight letters that name these settings."""
-        return content_hash(self)[:8]

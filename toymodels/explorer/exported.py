@@ -16,8 +16,9 @@ from toymodels.explorer.spec_controls import controls_of
 from toymodels.explorer.trainer import DIVERGED, PAUSED, Frame
 from toymodels.training import TrainSpec
 
-_SCRIPT = '''"""Run {run} of {name}: {n} features in d = {d}, {steps} steps."""
+_SCRIPT = '''"""Run {run} of a training: {n} features in d = {d}, {steps} steps."""
 
+# The training's folder is {name}.
 import json
 
 import toymodels as tm
@@ -93,7 +94,7 @@ def exported_page(found: ExportedRun) -> str:
         status=PAUSED if finite else DIVERGED,
         script=_SCRIPT.format(
             run=found.run,
-            name=found.name,
+            name=repr(found.name),  # may hold anything, quotes and newlines too
             n=controls.n,
             d=controls.d,
             steps=f"{found.step:,}",

@@ -63,7 +63,7 @@ FIELDS = (
     Field(
         "importance_decay",
         "Importance decay",
-        "Feature i weighs decay^i in the loss; 1 makes all equal.",
+        "Feature i weighs decay^(i − 1) in the loss; 1 makes all equal.",
         "data",
         low=0.3,
         step=0.01,

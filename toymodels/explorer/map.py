@@ -25,11 +25,12 @@ from jaxtyping import Array, Float, Int, PRNGKeyArray
 from toymodels.explorer.controls import Controls
 from toymodels.explorer.description import geometry_data, plain, shapes_in
 from toymodels.explorer.fields import FIELDS
+from toymodels.explorer.programs import make_room
 from toymodels.features import FeatureDistribution
 from toymodels.geometry import measure
 from toymodels.models import ModelSettings, Params
 from toymodels.theory import boundary
-from toymodels.training import Objective
+from toymodels.training import Objective, Optimiser
 
 ABSENT, ALONE, SHARED = range(3)
 PHASES = ("not represented", "a dimension of its own", "in superposition")
@@ -38,8 +39,8 @@ LEAST_INTERFERENCE = 0.1
 # For the loss of a point and for choosing among its restarts: the same for all.
 SAMPLES = 4096
 BOUNDARY_POINTS = 200
-# That stay compiled: one for each size of a map.
-MOST_PROGRAMS = 30
+# Of AdamW in the notebook of the source, whose diagrams the edges are compared with.
+USUAL_DECAY = Optimiser().weight_decay
 
 _LABELS = {field.name: field.label for field in FIELDS}
 
@@ -84,12 +85,12 @@ class Map:
 
     @property
     def title(self) -> str:
-        """Sizes and what is swept."""
+        """Sizes, what is swept, and what is unusual."""
         return map_title(self.controls[0], self.axes)
 
 
 def map_title(controls: Controls, axes: Sequence[Axis]) -> str:
-    """Sizes and what is swept, for a list of maps."""
+    """Sizes, what is swept, and what is unusual, for a list of maps."""
     kind = {"relu": "", "identity": ", linear control", "gelu": ", GELU"}
     world = {
         "independent": "",
@@ -103,6 +104,15 @@ def map_title(controls: Controls, axes: Sequence[Axis]) -> str:
     elif controls.importance_decay != 1:
         swept += f", importance {controls.importance_decay:.3g}ⁱ"
     size = " × ".join(str(len(axis.values)) for axis in axes)
+    if controls.exponent != 2:
+        swept += f", q = {controls.exponent:.3g}"
+    if controls.weight_decay > USUAL_DECAY:
+        swept += f", weight decay {controls.weight_decay:.3g}"
+    if controls.planted:
+        active = np.count_nonzero(controls.point())
+        noun = "feature" if active == 1 else "features"
+        share = 100 * controls.backdoor_rate
+        swept += f", planted point of {active} {noun}, share {share:.3g} %"
     return (
         f"n = {controls.n}, d = {controls.d}{kind[controls.activation]}"
         f"{world[controls.groups]}: {swept} ({size} points)"
@@ -135,8 +145,7 @@ def best_of(
         Parameters of shape (points, …), and their losses; a restart that diverged is
         not chosen while there is another.
     """
-    if _losses._cache_size() > MOST_PROGRAMS:  # pyright: ignore
-        _losses.clear_cache()  # pyright: ignore
+    make_room("map", controls[0], len(controls), params["W"].shape[1])
     importance = np.stack([one.importance() for one in controls]).astype(np.float32)
     exponent = np.array([one.exponent for one in controls], np.float32)
     key = jax.random.key(0)
@@ -167,7 +176,7 @@ def _losses(
     exponent: Float[Array, " points"],
     key: PRNGKeyArray,
 ) -> Float[Array, "points seeds"]:
-    """One point after the other: all at once would take too much memory."""
+    """One restart after the other: all at once would take too much memory."""
 
     def of_point(point: Any) -> Float[Array, " seeds"]:
         params, features, importance, exponent = point
@@ -177,7 +186,7 @@ def _losses(
             out = model.apply(params, x)
             return Objective().loss(x, out, importance, exponent=exponent)
 
-        return jax.vmap(of_seed)(params)
+        return jax.lax.map(of_seed, params)
 
     return jax.lax.map(of_point, (params, features, importance, exponent))
 
@@ -219,7 +228,7 @@ def _boundary(found: Map) -> list[list[list[float]]] | None:
     plain_world = first.groups == "independent" and not first.planted
     if len(found.axes) < 2 or first.activation != "relu" or not plain_world:
         return None
-    if first.exponent != 2:
+    if first.exponent != 2 or first.weight_decay > USUAL_DECAY:
         return None
     ratios = found.axes[1].values
     r = np.geomspace(min(ratios), max(ratios), BOUNDARY_POINTS)

@@ -20,6 +20,7 @@ import toymodels as tm
 from toymodels.explorer.controls import Controls
 from toymodels.explorer.map import Map, best_of, stacked_features
 from toymodels.explorer.map_store import Sweep, arranged
+from toymodels.explorer.trainer import EndedError
 from toymodels.training import DivergedWarning, TrainSpec, finish, run_chunks
 
 COLUMNS, GRID = 24, 12
@@ -93,10 +94,11 @@ class MapMaking:
     """
 
     def __init__(self):
-        self.made: dict[str, Map] = {}
+        self._made: dict[str, Map] = {}
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._given_up = False
+        self._closed = False
         self._count = 0
         self._progress: dict[str, Any] = {"state": "idle"}
 
@@ -105,8 +107,11 @@ class MapMaking:
 
         Raises:
             BusyError: this session, or another one, is training one already.
+            EndedError: it was closed.
         """
         with self._lock:
+            if self._closed:
+                raise EndedError("this session has ended; a new one can be begun")
             if not _working.acquire(blocking=False):
                 raise BusyError("another map is being trained; try again in a minute")
             self._given_up = False
@@ -124,6 +129,17 @@ class MapMaking:
         if wait and thread is not None:
             thread.join()
 
+    def close(self) -> None:
+        """Give up what is being trained, for good; returns when nothing is."""
+        with self._lock:
+            self._closed = True
+        self.give_up(wait=True)
+
+    def maps(self) -> list[Map]:
+        """Those that are kept, the oldest first."""
+        with self._lock:
+            return list(self._made.values())
+
     def progress(self) -> dict[str, Any]:
         """How far it is: a `state` ("idle", "training", "done", "given up", "failed").
 
@@ -138,9 +154,9 @@ class MapMaking:
                 self._progress = {"state": "given up"}
                 return
             with self._lock:
-                self.made[found.id] = found
-                while len(self.made) > MOST_MADE:
-                    self.made.pop(next(iter(self.made)))
+                self._made[found.id] = found
+                while len(self._made) > MOST_MADE:
+                    self._made.pop(next(iter(self._made)))
             self._progress = {"state": "done", "map": found.id}
         except Exception as error:
             # In a thread nobody else would hear of it.

@@ -14,12 +14,16 @@ from toymodels.explorer.map_making import BusyError
 from toymodels.explorer.map_store import MOST_KEPT, kept_map, stored_maps
 from toymodels.explorer.sessions import FullError, Session
 from toymodels.explorer.trainer import Start
+from toymodels.explorer.turns import Turns
 from toymodels.store import Store, default_root
+
+# Reading one may take a hundred megabytes and naming its shapes some seconds.
+_reading = Turns("map", most=6)
 
 
 def maps_listed(session: Session, request: Request) -> Response:
     """The maps there are: those that this session has made, then those of the store."""
-    made = [_listed(one) for one in reversed(session.maps.made.values())]
+    made = [_listed(one) for one in reversed(session.maps.maps())]
     stored = [
         {"id": one.id, "title": one.title, "n": one.n, "d": one.d,
          "activation": one.activation}
@@ -30,8 +34,9 @@ def maps_listed(session: Session, request: Request) -> Response:
 
 def one_map(session: Session, request: Request) -> Response:
     """A map in plain data; `id` in the address names it."""
-    found = _found(session, request.query_params.get("id"))
-    return Response(_described(found), media_type="application/json")
+    with _reading.turn():
+        found = _found(session, request.query_params.get("id"))
+        return Response(_described(found), media_type="application/json")
 
 
 def map_making(session: Session, request: Request) -> Response:
@@ -56,7 +61,8 @@ def give_up_map(session: Session, data: dict[str, Any]) -> Any:
 
 def begin_from(session: Session, data: dict[str, Any]) -> Any:
     """Take the settings and the weights of a point, and train on from there."""
-    found = _found(session, data.get("map"))
+    with _reading.turn():
+        found = _found(session, data.get("map"))
     last = len(found.controls) - 1
     point = check_count("point", data.get("point"), minimum=0, maximum=last)
     start = Start(found.W[point], found.b[point], start_words(found, point))
@@ -71,9 +77,9 @@ def _found(session: Session, identity: object) -> Map:
     Raises:
         SettingsError: there is none of that name, or it cannot be read.
     """
-    made = session.maps.made.get(identity) if isinstance(identity, str) else None
-    if made is not None:
-        return made
+    for made in session.maps.maps():
+        if made.id == identity:
+            return made
     store = _store()
     for one in stored_maps(store):
         if one.id == identity:

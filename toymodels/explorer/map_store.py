@@ -9,6 +9,7 @@ Axis letters: `points` members of a training, `seeds` restarts; n features, d hi
 dimensions.
 """
 
+import collections
 import dataclasses
 import functools
 from collections.abc import Sequence
@@ -46,6 +47,8 @@ class StoredMap:
     d: int
     activation: str
     source: str
+    shows: tuple[Controls, tuple[Axis, ...]]
+    """What all of its points have in common, and where they lie."""
 
     @property
     def id(self) -> str:
@@ -56,19 +59,28 @@ class StoredMap:
 def stored_maps(store: Store) -> list[StoredMap]:
     """The maps in a store; of those that show the same, the newest.
 
+    Maps that differ in what a title does not tell (the learning rate, say) are told
+    apart by the training that they are from.
+
     Args:
         store: may be absent; then there are none.
     """
-    newest: dict[str, tuple[float, StoredMap]] = {}
+    newest: dict[Any, tuple[float, StoredMap]] = {}
     for path in store.root.glob("*.json"):
         try:
             age = path.stat().st_mtime
         except OSError:  # just removed
             continue
         one = _stored(store, path.stem, age)
-        if one is not None and newest.get(one.title, (-1.0,))[0] < age:
-            newest[one.title] = (age, one)
-    ordered = (one for _, one in newest.values())
+        if one is not None and newest.get(one.shows, (-1.0,))[0] < age:
+            newest[one.shows] = (age, one)
+    titles = collections.Counter(one.title for _, one in newest.values())
+    ordered = (
+        one
+        if titles[one.title] == 1
+        else dataclasses.replace(one, title=f"{one.title}, training {one.key[:8]}")
+        for _, one in newest.values()
+    )
     return sorted(ordered, key=lambda m: (m.activation != "relu", m.n, m.d, m.title))
 
 
@@ -104,6 +116,14 @@ class Sweep:
     """Of each point, row by row."""
     members: Int[np.ndarray, " points"]
     """Which member of the training is at each point."""
+
+    @property
+    def common(self) -> Controls:
+        """What all points have in common; what differs between them is blanked."""
+        blank: dict[str, Any] = {"sparsity": 0.0}
+        if len(self.axes) > 1:
+            blank["importance_decay"] = 1.0
+        return dataclasses.replace(self.controls[0], **blank)
 
 
 def sweep_of(spec: TrainSpec) -> Sweep | None:
@@ -172,6 +192,7 @@ def _stored(store: Store, key: str, age: float) -> StoredMap | None:
             f"From the store: {runs} of {spec.steps:,} steps at each point, "
             f"training {key[:8]}."
         ),
+        shows=(found.common, found.axes),
     )
 
 

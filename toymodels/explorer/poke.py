@@ -17,6 +17,7 @@ from jaxtyping import Array, Float, Key
 from toymodels.config import SettingsError
 from toymodels.explorer.controls import Controls
 from toymodels.explorer.description import plain
+from toymodels.explorer.programs import make_room
 from toymodels.explorer.trainer import Frame
 from toymodels.features import FeatureDistribution
 from toymodels.probes import Bases, Subject, unit_lengths
@@ -26,8 +27,6 @@ from toymodels.probes.real_bases import labelled_bases
 LAYER = "hidden"
 # Activations that d̄ and Σ are estimated from, and those of them that are shown.
 REAL, SHOWN = 512, 60
-# Programs that stay compiled; each size of model has its own.
-MOST_PROGRAMS = 20
 
 
 @dataclasses.dataclass(frozen=True)
@@ -82,7 +81,7 @@ def take(frame: Frame, *, seed: int, generation: int = 0) -> Taken:
     params = {"W": jnp.asarray(frame.W), "b": jnp.asarray(frame.b)}
     subject = Subject(frame.controls.model(), params, LAYER)
     features = jax.tree.map(jnp.asarray, frame.controls.features())
-    forget_programs(_drawn)
+    make_room("poke", frame.controls)
     bases, units = _drawn(subject, features, jax.random.key(seed))
     with_feature = int(np.asarray(bases.active).any(axis=0).sum())
     if not with_feature:
@@ -135,12 +134,6 @@ def _drawn(
         real_x=drawn.x,
     )
     return bases, unit_lengths(bases)
-
-
-def forget_programs(compiled: Any) -> None:
-    """Let compiled programs of other sizes go, when there are many."""
-    if compiled._cache_size() > MOST_PROGRAMS:
-        compiled.clear_cache()
 
 
 def picture(taken: Taken) -> dict[str, Any]:

@@ -5,10 +5,7 @@ under a number until a few newer ones have come. Questions of one session are an
 one after the other, outside of the training's thread.
 """
 
-import contextlib
 import itertools
-import threading
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from toymodels.config import SettingsError, check_count
@@ -16,6 +13,7 @@ from toymodels.explorer.poke import Taken, picture, take
 from toymodels.explorer.poke_contour import contour
 from toymodels.explorer.poke_curve import poke
 from toymodels.explorer.poke_directions import MOST_SEED, Push, Second
+from toymodels.explorer.turns import Turns
 
 if TYPE_CHECKING:
     from toymodels.explorer.sessions import Session
@@ -25,31 +23,13 @@ MOST_TAKEN = 4
 MOST_WAITING = 3
 
 
-class Pokes:
+class Pokes(Turns):
     """The weights that a session's pokes belong to. All methods are thread-safe."""
 
     def __init__(self):
-        self._one = threading.Lock()
-        self._places = threading.BoundedSemaphore(MOST_WAITING)
+        super().__init__("poke", most=MOST_WAITING)
         self._numbers = itertools.count(1)
         self._taken: dict[int, Taken] = {}
-
-    @contextlib.contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait until nobody else computes.
-
-        Raises:
-            SettingsError: too many are waiting already.
-        """
-        if not self._places.acquire(blocking=False):
-            raise SettingsError(
-                "poke", "one more", f"at most {MOST_WAITING} questions at the same time"
-            )
-        try:
-            with self._one:
-                yield
-        finally:
-            self._places.release()
 
     def keep(self, taken: Taken) -> int:
         """Its number; the oldest of too many is let go. Called in a `turn`."""
@@ -74,8 +54,8 @@ def poke_take(session: "Session", data: dict[str, Any]) -> Any:
     step = check_count("step", data.get("step"), minimum=0)
     seed = check_count("draw", data.get("draw", 0), minimum=0, maximum=MOST_SEED)
     with session.pokes.turn():
-        generation = session.trainer.generation
-        taken = take(session.trainer.at(step), seed=seed, generation=generation)
+        now = session.trainer.snapshot()
+        taken = take(now.at(step), seed=seed, generation=now.generation)
         return {"taken": session.pokes.keep(taken)} | picture(taken)
 
 

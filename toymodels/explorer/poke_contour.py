@@ -28,7 +28,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from toymodels.explorer.description import plain
-from toymodels.explorer.poke import LAYER, SHOWN, Taken, forget_programs
+from toymodels.explorer.poke import LAYER, SHOWN, Taken
 from toymodels.explorer.poke_curve import degrees, number
 from toymodels.explorer.poke_directions import (
     Push,
@@ -83,7 +83,6 @@ def contour(taken: Taken, push: Push, second: Second) -> dict[str, Any]:
     base = taken.base(push.base - 1)
     u = push_direction(taken.bases, base, push, taken.key, shown=taken.shown)
     v, cosine = second_direction(base, u, second, taken.key)
-    forget_programs(_contours)
     # Where few samples have an active feature, they come again.
     places = np.arange(SHOWN) % taken.shown
     every = taken.bases

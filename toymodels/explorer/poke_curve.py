@@ -24,7 +24,7 @@ import numpy as np
 from jaxtyping import Array, Float, Key
 
 from toymodels.explorer.description import plain
-from toymodels.explorer.poke import LAYER, Taken, forget_programs, projection
+from toymodels.explorer.poke import LAYER, Taken, projection
 from toymodels.explorer.poke_directions import Push, push_direction
 from toymodels.models import Autoencoder
 from toymodels.probes import (
@@ -69,7 +69,6 @@ def poke(taken: Taken, push: Push) -> dict[str, Any]:
     base = taken.base(push.base - 1)
     v = push_direction(taken.bases, base, push, taken.key, shown=taken.shown)
     lengths = np.linspace(0.0, push.reach, RADII)
-    forget_programs(_answers)
     found = _answers(
         taken.subject,
         base,

@@ -27,6 +27,7 @@ from toymodels.anomaly import (
 )
 from toymodels.anomaly.scenarios import models_of
 from toymodels.config import SettingsError
+from toymodels.explorer.programs import make_room
 from toymodels.explorer.quiz_detectors import DETECTORS, Scored, score_all
 from toymodels.explorer.trainer import Frame
 
@@ -144,6 +145,7 @@ class Quiz:
     """
 
     def __init__(self, frame: Frame, *, seed: int):
+        make_room("quiz", frame.controls)
         self.frame = frame
         self.world = quiz_world(frame)
         self.draws = draw_all(self.world, seed=seed)

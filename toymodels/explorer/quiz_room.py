@@ -1,7 +1,7 @@
 """The quiz of one session, and the commands that make, continue and show it.
 
 One quiz is made at a time on the whole server, so that many visitors cannot fill a
-machine; others wait for a moment, and are told so if that was not enough.
+machine; one other waits, and more are told to ask again.
 """
 
 import dataclasses
@@ -14,9 +14,9 @@ import numpy as np
 from toymodels.config import SettingsError, check_count
 from toymodels.explorer.quiz import Quiz
 from toymodels.explorer.trainer import Frame, LiveTrainer
+from toymodels.explorer.turns import Turns
 
-WAIT_SECONDS = 20.0
-_making = threading.Lock()
+_making = Turns("quiz", most=2)
 
 
 class QuizRoom:
@@ -40,16 +40,10 @@ class QuizRoom:
             origin: of which training the frame is, told to the page as it is.
 
         Raises:
-            SettingsError: none can be made, or another one is being made for too long.
+            SettingsError: none can be made, or somebody waits for one already.
         """
-        if not _making.acquire(timeout=WAIT_SECONDS):
-            raise SettingsError(
-                "quiz", "one more", "one at a time on this server", "again in a moment"
-            )
-        try:
+        with _making.turn():
             made = Quiz(frame, seed=seed)
-        finally:
-            _making.release()
         with self._lock:
             self._quiz, self._last = made, None
             self._id += 1
@@ -109,14 +103,14 @@ def begin_quiz(
         check_count("step", step, minimum=0)
     seed = secrets.randbelow(2**32) if seed is None else seed
     check_count("seed", seed, minimum=0, maximum=2**32 - 1)
-    present, generation = trainer.controls, trainer.generation
-    frame = trainer.newest if step is None else trainer.at(step)
-    if present.restarts(frame.controls):
+    now = trainer.snapshot()
+    frame = now.newest if step is None else now.at(step)
+    frame = dataclasses.replace(frame, controls=now.controls)
+    origin = {"generation": now.generation, "seen": has_seen(trainer, frame)}
+    if trainer.generation != now.generation:  # what was seen may be of the next one
         raise SettingsError(
             "quiz", "a training that ended", "the present one", "again in a moment"
         )
-    frame = dataclasses.replace(frame, controls=present)
-    origin = {"generation": generation, "seen": has_seen(trainer, frame)}
     return room.begin(frame, seed, origin)
 
 

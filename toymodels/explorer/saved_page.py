@@ -58,7 +58,8 @@ def saved_page(trainer: LiveTrainer) -> str:
     Args:
         trainer: whose run it is; it goes on undisturbed.
     """
-    frames = trainer.frames()
+    now = trainer.snapshot()
+    frames = list(now.frames)
     try:
         script = run_script(trainer, frames[-1].step)
     except SettingsError as error:
@@ -68,7 +69,7 @@ def saved_page(trainer: LiveTrainer) -> str:
         if len(frames) > 1
         else "This page was saved before any training, and needs no server."
     )
-    return page_with(frames, status=trainer.status, script=script, about=about)
+    return page_with(frames, status=now.status, script=script, about=about)
 
 
 def page_with(
@@ -109,7 +110,8 @@ def page_with(
     code = joined_script()
     policy = (
         f"default-src 'none'; script-src '{_digest(code)}'; "
-        f"style-src '{_digest(style)}'; img-src data: blob:"
+        f"style-src '{_digest(style)}'; img-src data: blob:; "
+        "base-uri 'none'; form-action 'none'"
     )
     page = (PAGE / "index.html").read_text(encoding="utf-8")
     head = (

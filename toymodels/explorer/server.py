@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,7 @@ from toymodels.explorer.sessions import (
     checked_pace,
 )
 from toymodels.explorer.takeaway import page_file, script_file, weights_file
+from toymodels.explorer.trainer import ENDED, EndedError
 
 # Somewhat more than the thirty that a page should get even when the machine is busy.
 FRAMES_PER_SECOND = 34
@@ -50,6 +52,8 @@ FRAMES_PER_SECOND = 34
 HEARTBEAT_SECONDS = 10.0
 SWEEP_SECONDS = 5.0
 MOST_STEPS_AT_ONCE = 10_000
+# Frames are made in threads of their own, so that slow requests hold none of them up.
+FRAME_THREADS = 16
 
 PAGE = Path(__file__).with_name("page")
 # What is served, by name: no path of a request ever reaches the file system.
@@ -76,6 +80,7 @@ def explorer_app(
         token: asked of every visitor, unless None.
     """
     kept = Sessions() if sessions is None else sessions
+    threads = ThreadPoolExecutor(FRAME_THREADS, thread_name_prefix="toymodels-frames")
 
     @contextlib.asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -85,6 +90,7 @@ def explorer_app(
         finally:
             sweeping.cancel()
             await run_in_threadpool(kept.close)
+            threads.shutdown(wait=False)
 
     session = "/api/sessions/{session}"
     commands = {
@@ -133,10 +139,11 @@ def explorer_app(
         exception_handlers={
             SettingsError: _bad_setting,
             FullError: _full,
+            EndedError: _ended,
             ClientDisconnect: _gone,
         },
     )
-    app.state.sessions = kept
+    app.state.sessions, app.state.frame_threads = kept, threads
     return Guard(app, host=host, token=token)
 
 
@@ -163,6 +170,11 @@ def _full(request: Request, error: Exception) -> Response:
 def _gone(request: Request, error: Exception) -> Response:
     """Nobody reads it, except one who sent more than is allowed."""
     return Response(status_code=413)
+
+
+def _ended(request: Request, error: Exception) -> Response:
+    """It was closed while the request was on its way."""
+    return _no_session()
 
 
 def _no_session() -> Response:
@@ -277,8 +289,9 @@ def _step(session: Session, data: dict[str, Any]) -> Any:
 
 
 def _settings(session: Session, data: dict[str, Any]) -> Any:
-    controls = Controls.of(data.get("settings"))
-    return {"restarted": session.trainer.change(controls)}
+    """All settings, or those that were changed: two forms do not undo each other."""
+    changes = Controls.changes(data.get("settings"))
+    return {"restarted": session.trainer.change(changes)}
 
 
 def _pace(session: Session, data: dict[str, Any]) -> Any:
@@ -323,19 +336,22 @@ async def _events(request: Request) -> Response:
     if session.viewers >= MOST_VIEWERS:
         raise FullError(f"at most {MOST_VIEWERS} tabs can show one training")
     sessions: Sessions = request.app.state.sessions
-    return StreamingResponse(_stream(sessions, session), media_type="text/event-stream")
+    stream = _stream(sessions, session, request.app.state.frame_threads)
+    return StreamingResponse(stream, media_type="text/event-stream")
 
 
-async def _stream(sessions: Sessions, session: Session) -> AsyncIterator[bytes]:
+async def _stream(
+    sessions: Sessions, session: Session, threads: ThreadPoolExecutor
+) -> AsyncIterator[bytes]:
     """The newest frame as an event, whenever there is a newer one."""
     loop = asyncio.get_running_loop()
     sent, quiet_since, due = None, loop.time(), loop.time()
     session.viewers += 1
     try:
-        while not sessions.closed and session.trainer.status != "ended":
+        while not sessions.closed and session.trainer.status != ENDED:
             session.touch()
             if session.trainer.version != sent:
-                sent, message = await run_in_threadpool(session.newest)
+                sent, message = await loop.run_in_executor(threads, session.newest)
                 yield b"data: " + message + b"\n\n"
                 quiet_since = loop.time()
             elif loop.time() - quiet_since > HEARTBEAT_SECONDS:

@@ -2,7 +2,8 @@
 
 A session is idle when no page watches it and nothing was asked of it for a while. Its
 training pauses soon after the last page is gone, so that a closed tab does not keep a
-machine busy.
+machine busy. A page that stopped reading without going away is one that is gone: the
+stream waits for it and asks for nothing.
 """
 
 import json
@@ -16,7 +17,7 @@ from toymodels.explorer.description import ShapeFinder, describe, shapes_of
 from toymodels.explorer.map_making import MapMaking
 from toymodels.explorer.poke_commands import Pokes
 from toymodels.explorer.quiz_room import QuizRoom
-from toymodels.explorer.trainer import Frame, LiveTrainer
+from toymodels.explorer.trainer import PLAYING, LiveTrainer
 
 MOST_SESSIONS = 8
 IDLE_SECONDS = 900.0
@@ -52,53 +53,52 @@ class Session:
         """Somebody asked for something."""
         self.last_used = time.monotonic()
 
+    def is_watched(self, now: float) -> bool:
+        """Whether a page reads its frames: a stream that is read touches it."""
+        return self.viewers > 0 and now - self.last_used < UNWATCHED_SECONDS
+
     def close(self) -> None:
         """End its training, and give up the map that it is making."""
         self.trainer.close()
-        self.maps.give_up(wait=True)
+        self.maps.close()
 
     def newest(self) -> tuple[int, bytes]:
         """Version and JSON of the newest frame; pages that watch share the work."""
         with self._drawing:
-            trainer = self.trainer
-            # The version first: a frame that comes in between is sent once more.
-            version, generation = trainer.version, trainer.generation
-            frame, status = trainer.newest, trainer.status
-            if version == self._message_version and not self._is_behind(frame):
-                return version, self._message
-            resting = status != "playing"
+            now = self.trainer.snapshot()
+            frame, generation = now.newest, now.generation
+            resting = now.status != PLAYING
+            # Shapes that are still to be named, now that there is time.
+            behind = resting and self._finder.is_behind(frame, generation)
+            if now.version == self._message_version and not behind:
+                return now.version, self._message
             shapes = self._finder.shapes(frame, generation, exact=resting)
-            data = describe(frame, shapes, trainer.controls) | {
+            data = describe(frame, shapes, now.controls) | {
                 "generation": generation,
-                "status": status,
-                "pace": trainer.pace,
-                "steps_per_second": round(trainer.steps_per_second, 1),
+                "status": now.status,
+                "failure": now.failure,
+                "pace": now.pace,
+                "steps_per_second": round(now.steps_per_second, 1),
                 # Those that hold from the next step on; the frame has its own.
-                "settings": vars(trainer.controls),
+                "settings": vars(now.controls),
             }
             self._message = json.dumps(data, separators=(",", ":")).encode()
-            self._message_version = version
-            return version, self._message
-
-    def _is_behind(self, frame: Frame) -> bool:
-        """Whether the shapes are still to be named, now that there is time."""
-        trainer = self.trainer
-        return trainer.status != "playing" and self._finder.is_behind(
-            frame, trainer.generation
-        )
+            self._message_version = now.version
+            return now.version, self._message
 
     def at(self, step: int) -> dict:
         """The kept frame nearest to a step, in plain data."""
-        frame = self.trainer.at(step)
-        return describe(frame, shapes_of(frame), self.trainer.controls)
+        now = self.trainer.snapshot()
+        frame = now.at(step)
+        return describe(frame, shapes_of(frame), now.controls)
 
     def history(self) -> dict:
         """Steps and losses of the frames that are kept."""
-        generation, frames = self.trainer.generation, self.trainer.frames()
+        now = self.trainer.snapshot()
         return {
-            "generation": generation,
-            "steps": [frame.step for frame in frames],
-            "losses": [frame.loss for frame in frames],
+            "generation": now.generation,
+            "steps": [frame.step for frame in now.frames],
+            "losses": [frame.loss for frame in now.frames],
         }
 
 
@@ -132,7 +132,8 @@ class Sessions:
                 raise FullError("the explorer is being stopped")
             evicted = None
             if len(self._sessions) >= self.most:
-                free = [s for s in self._sessions.values() if not s.viewers]
+                now = time.monotonic()
+                free = [s for s in self._sessions.values() if not s.is_watched(now)]
                 if not free:
                     raise FullError(
                         f"all {self.most} sessions are in use; close a tab, or start "
@@ -160,7 +161,7 @@ class Sessions:
             quiet = {
                 session.id: now - session.last_used
                 for session in self._sessions.values()
-                if not session.viewers
+                if not session.is_watched(now)
             }
             idle = [
                 self._sessions.pop(identity)
@@ -173,7 +174,7 @@ class Sessions:
                 if UNWATCHED_SECONDS < seconds <= self.idle_seconds
             ]
         for session in unwatched:
-            if session.trainer.status == "playing":
+            if session.trainer.status == PLAYING:
                 session.trainer.pause()
         for session in idle:
             session.close()

@@ -9,7 +9,11 @@ from toymodels.explorer.controls import ENDLESS
 from toymodels.explorer.saved_page import saved_page
 from toymodels.explorer.script import run_script
 from toymodels.explorer.sessions import Session
+from toymodels.explorer.turns import Turns
 from toymodels.training.weights import weights_bytes
+
+# The shapes of all its frames are named, which takes seconds for large models.
+_saving = Turns("page", most=3)
 
 
 def _asked_step(session: Session, request: Request) -> int:
@@ -47,4 +51,5 @@ def weights_file(session: Session, request: Request) -> Response:
 def page_file(session: Session, request: Request) -> Response:
     """The page with the run inside."""
     name = f"toymodels-explorer-{session.trainer.newest.step}.html"
-    return _attached(saved_page(session.trainer), name, "text/html")
+    with _saving.turn():
+        return _attached(saved_page(session.trainer), name, "text/html")

@@ -14,6 +14,8 @@ Axis letters: n features, d hidden dimensions.
 import dataclasses
 import threading
 import time
+from collections.abc import Mapping
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
@@ -21,6 +23,7 @@ from jaxtyping import Float
 
 from toymodels.config import SettingsError
 from toymodels.explorer.controls import ENDLESS, Controls
+from toymodels.explorer.programs import make_room
 from toymodels.training.state import (
     Inputs,
     Plan,
@@ -37,10 +40,16 @@ MOST_CHUNK = 500
 MOST_FRAMES = 400
 # Of changed settings in one run; a slider that is dragged makes one a frame.
 MOST_CHANGES = 5000
-# Programs that stay compiled, of all trainings together.
-MOST_PROGRAMS = 60
+# Of what is told about a failure.
+MOST_SIGNS = 300
 
-PLAYING, PAUSED, DIVERGED, ENDED = "playing", "paused", "diverged", "ended"
+PLAYING, PAUSED, ENDED = "playing", "paused", "ended"
+# Both need a restart.
+DIVERGED, FAILED = "diverged", "failed"
+
+
+class EndedError(RuntimeError):
+    """The training was closed; nothing can be begun in it."""
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -77,6 +86,32 @@ class Segment:
     controls: Controls
 
 
+@dataclasses.dataclass(frozen=True)
+class Snapshot:
+    """A training at one moment: all of it belongs together."""
+
+    version: int
+    generation: int
+    status: str
+    failure: str | None
+    """What went wrong, where the status is "failed"."""
+    controls: Controls
+    """Those that hold from the next step on; a frame has its own."""
+    pace: float | int | None
+    steps_per_second: float
+    frames: tuple[Frame, ...]
+    """Those kept, oldest first, the newest last."""
+
+    @property
+    def newest(self) -> Frame:
+        """The last frame."""
+        return self.frames[-1]
+
+    def at(self, step: int) -> Frame:
+        """The kept frame nearest to a step."""
+        return min(self.frames, key=lambda frame: abs(frame.step - step))
+
+
 class LiveTrainer:
     """One training. All methods may be called from any thread.
 
@@ -89,9 +124,12 @@ class LiveTrainer:
         self._wanted = PAUSED
         self._steps_wanted = 0
         self._thread: threading.Thread | None = None
+        self._closed = False
         self.version = 0
         """Rises with every frame and every change of status."""
         self.status = PAUSED
+        self.failure: str | None = None
+        """What went wrong, where the status is "failed"."""
         self.steps_per_second = 0.0
         self.generation = 0
         """Counts the trainings that were begun: other settings begin a new one."""
@@ -105,7 +143,7 @@ class LiveTrainer:
     def play(self) -> None:
         """Go on until paused."""
         with self._changed:
-            if self.status not in (DIVERGED, ENDED):
+            if self.status not in (DIVERGED, FAILED, ENDED):
                 self._wanted = PLAYING
                 self._wake()
 
@@ -118,18 +156,31 @@ class LiveTrainer:
     def step(self, count: int = 1) -> None:
         """Do `count` steps more, then pause."""
         with self._changed:
-            if self.status not in (DIVERGED, ENDED):
+            if self.status not in (DIVERGED, FAILED, ENDED):
                 self._wanted = PAUSED
                 self._steps_wanted += count
                 self._wake()
 
-    def change(self, controls: Controls) -> bool:
+    def change(self, changes: Controls | Mapping[str, Any]) -> bool:
         """Take other settings: at once where they are live, else from the start.
+
+        Args:
+            changes: all settings, or those that change, by name; the others stay as
+                they are now, whoever set them.
 
         Returns:
             Whether the training began anew.
+
+        Raises:
+            SettingsError: together they are not allowed.
+            EndedError: the training was closed.
         """
         with self._changed:
+            self._check_open()
+            if isinstance(changes, Controls):
+                controls = changes
+            else:
+                controls = dataclasses.replace(self.controls, **changes)
             restarts = self.controls.restarts(controls)
             if restarts:
                 playing = self._wanted == PLAYING
@@ -138,8 +189,9 @@ class LiveTrainer:
                 if playing:
                     self._wake()
             else:
-                self.controls = controls
+                make_room("training", controls)  # a planted point is another program
                 self._inputs = controls.inputs()
+                self.controls = controls
                 self._bump()
             return restarts
 
@@ -148,8 +200,12 @@ class LiveTrainer:
 
         Args:
             fresh: with random weights, also where others were given.
+
+        Raises:
+            EndedError: the training was closed.
         """
         with self._changed:
+            self._check_open()
             playing = self._wanted == PLAYING
             self._begin(self.controls, None if fresh else self.start)
             if playing:
@@ -165,6 +221,7 @@ class LiveTrainer:
 
         Raises:
             SettingsError: the weights are of another size, or not finite.
+            EndedError: the training was closed.
         """
         expected = (controls.d, controls.n)
         if start.W.shape != expected or start.b.shape != expected[1:]:
@@ -172,6 +229,7 @@ class LiveTrainer:
         if not (np.isfinite(start.W).all() and np.isfinite(start.b).all()):
             raise SettingsError("start", "weights that diverged", "finite ones")
         with self._changed:
+            self._check_open()
             self._begin(controls, start)
 
     def slow_down(self, pace: float | int | None) -> None:
@@ -181,8 +239,9 @@ class LiveTrainer:
             self._bump()
 
     def close(self) -> None:
-        """End the thread; the frames stay."""
+        """End the thread, for good; the frames stay."""
         with self._changed:
+            self._closed = True
             self._wanted, self._steps_wanted, self.status = ENDED, 0, ENDED
             self._bump()
             thread = self._thread
@@ -196,6 +255,20 @@ class LiveTrainer:
         """The last frame."""
         return self._newest
 
+    def snapshot(self) -> Snapshot:
+        """All that can be looked at, of the same moment."""
+        with self._changed:
+            return Snapshot(
+                version=self.version,
+                generation=self.generation,
+                status=self.status,
+                failure=self.failure,
+                controls=self.controls,
+                pace=self.pace,
+                steps_per_second=self.steps_per_second,
+                frames=tuple(self.frames()),
+            )
+
     def frames(self) -> list[Frame]:
         """Those kept, oldest first, the newest last."""
         with self._changed:
@@ -204,7 +277,7 @@ class LiveTrainer:
 
     def at(self, step: int) -> Frame:
         """The kept frame nearest to a step."""
-        return min(self.frames(), key=lambda frame: abs(frame.step - step))
+        return self.snapshot().at(step)
 
     def segments(self, step: int) -> list[Segment] | None:
         """The settings that led to a step, in order; None if too many were changed.
@@ -230,25 +303,31 @@ class LiveTrainer:
     # --- the thread ----------------------------------------------------------------
 
     def _begin(self, controls: Controls, start: Start | None = None) -> None:
+        make_room("training", controls)
         spec = controls.spec()
-        if advance._cache_size() > MOST_PROGRAMS:  # pyright: ignore
-            advance.clear_cache()  # pyright: ignore
-        self.controls = controls
-        self._plan, self._inputs = plan_of(spec), inputs_of(spec)
-        self._state = init(spec)
-        self.start = start
-        """The weights it began with; None if they were random."""
+        plan, inputs, state = plan_of(spec), inputs_of(spec), init(spec)
         if start is not None:
             given = {"W": jnp.asarray(start.W)[None], "b": jnp.asarray(start.b)[None]}
-            self._state = dataclasses.replace(self._state, params=given)
+            state = dataclasses.replace(state, params=given)
+        # Waits for the device; all that others see changes after it.
+        first = _frame(state, None, controls, start)
+        self.controls, self._plan, self._inputs = controls, plan, inputs
+        self._state = state
+        self.start = start
+        """The weights it began with; None if they were random."""
         # A chunk of an older one is thrown away.
         self.generation += 1
         # From which step on which settings held; written when steps are done with them.
         self._changes: list[tuple[int, Controls]] = []
-        self._newest = _frame(self._state, None, controls, start)
-        self._frames, self._spacing = [self._newest], 1
+        self._newest = first
+        self._frames, self._spacing = [first], 1
         self._wanted, self._steps_wanted, self.status = PAUSED, 0, PAUSED
+        self.failure = None
         self._bump()
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise EndedError("this training has ended; a new one can be begun")
 
     def _wake(self) -> None:
         if self._thread is None or not self._thread.is_alive():
@@ -270,7 +349,7 @@ class LiveTrainer:
                     self.status = PAUSED
                     self._bump()
                 self._changed.wait_for(self._has_work)
-                if self.status == ENDED:
+                if self._closed:
                     return
                 if self.status == PAUSED:
                     self.status = PLAYING
@@ -280,15 +359,22 @@ class LiveTrainer:
                     count = max(min(count, round(pace * FRAME_SECONDS)), 1)
                 if self._wanted != PLAYING:
                     count = min(count, self._steps_wanted)
+                    # Paid now: what is asked for meanwhile comes on top.
+                    self._steps_wanted -= count
                 generation, state = self.generation, self._state
                 inputs, plan, controls = self._inputs, self._plan, self.controls
                 start = self.start
             began = time.perf_counter()
-            state, loss = _advanced(plan, inputs, state, count)
-            seconds = time.perf_counter() - began
-            frame = _frame(state, loss, controls, start)
+            try:
+                state, loss = _advanced(plan, inputs, state, count)
+                seconds = time.perf_counter() - began
+                frame = _frame(state, loss, controls, start)
+            except Exception as error:
+                # In a thread nobody else would hear of it.
+                self._fail(generation, error)
+                continue
             with self._changed:
-                if generation == self.generation and self.status != ENDED:
+                if generation == self.generation and not self._closed:
                     self._take(state, frame, count)
                     least = 0.0 if pace is None else count / pace
                     self.steps_per_second = count / max(seconds, least)
@@ -302,9 +388,16 @@ class LiveTrainer:
                 chunk = min(chunk, MOST_CHUNK)
 
     def _has_work(self) -> bool:
-        if self.status == ENDED:
-            return True
-        return self._wanted == PLAYING or self._steps_wanted > 0
+        return self._closed or self._wanted == PLAYING or self._steps_wanted > 0
+
+    def _fail(self, generation: int, error: Exception) -> None:
+        with self._changed:
+            if generation != self.generation or self._closed:
+                return
+            self._wanted, self._steps_wanted, self.status = PAUSED, 0, FAILED
+            words = " ".join(f"{type(error).__name__}: {error}".split())
+            self.failure = words[:MOST_SIGNS]
+            self._bump()
 
     def _take(self, state: TrainState, frame: Frame, count: int) -> None:
         self._state, self._newest = state, frame
@@ -312,9 +405,9 @@ class LiveTrainer:
             if len(self._changes) < MOST_CHANGES:
                 self._changes.append((frame.step - count, frame.controls))
         if self._wanted != PLAYING:
-            self._steps_wanted = max(self._steps_wanted - count, 0)
             self.status = PLAYING if self._steps_wanted else PAUSED
-        if not np.isfinite(frame.W).all() or frame.loss is None:
+        finite = np.isfinite(frame.W).all() and np.isfinite(frame.b).all()
+        if not finite or frame.loss is None:
             self._wanted, self._steps_wanted, self.status = PAUSED, 0, DIVERGED
         elif frame.step >= ENDLESS - MOST_CHUNK:
             self._wanted, self._steps_wanted, self.status = PAUSED, 0, PAUSED
