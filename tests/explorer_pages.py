@@ -101,6 +101,12 @@ def wait_until(page, condition, seconds=60):
         page.wait_for_timeout(50)
 
 
+def session_of(page, served):
+    """The session on the server that a page shows; others may be newer."""
+    name = page.evaluate("sessionStorage.getItem('toymodels-session')")
+    return served[1]._sessions[name]
+
+
 def status(page):
     return page.get_attribute("#status", "data-status")
 
@@ -129,3 +135,12 @@ def downloaded(page, selector, folder):
     path = folder / waiting.value.suggested_filename
     waiting.value.save_as(path)
     return path
+
+
+def figure_files(page, place, folder):
+    """A figure saved by the two buttons below it: its SVG and its PNG."""
+    svg = downloaded(page, f"#{place}-saves button:has-text('SVG')", folder)
+    png = downloaded(page, f"#{place}-saves button:has-text('PNG')", folder)
+    assert svg.read_text(encoding="utf-8").startswith("<svg")
+    assert png.read_bytes().startswith(b"\x89PNG") and png.stat().st_size > 5000
+    return svg, png

@@ -12,6 +12,7 @@ from explorer_pages import (
     has_shape,
     pause,
     play,
+    session_of,
     status,
     step_of,
     visiting,
@@ -23,6 +24,7 @@ from toymodels.explorer import map_making
 
 pytestmark = IN_BROWSER
 
+PLANTED = "#backdoor_point=1%3A1%203%3A1&backdoor_rate=0.05&batch=64"
 SIZES = {"wide": (1440, 900), "phone": (390, 844)}
 
 
@@ -128,7 +130,7 @@ def test_when_it_has_diverged(axe, window, served):
     page = window.page()
     page.click("#step-one")
     wait_until(page, lambda: step_of(page) == 1)
-    kept = max(served[1]._sessions.values(), key=lambda session: session.last_used)
+    kept = session_of(page, served)
     state = kept.trainer._state
     state.params["W"] = state.params["W"] * np.float32(1e30)
     page.click("#play")
@@ -138,7 +140,7 @@ def test_when_it_has_diverged(axe, window, served):
 
 def test_when_it_has_ended(axe, window, served):
     page = window.page()
-    kept = max(served[1]._sessions.values(), key=lambda session: session.last_used)
+    kept = session_of(page, served)
     kept.trainer.close()
     served[1]._sessions.pop(kept.id)
     page.wait_for_selector("#begin-again:visible")
@@ -167,7 +169,7 @@ def test_the_map(axe, window, monkeypatch, tmp_path):
 
 def test_every_room_after_its_first_question(axe, window):
     """A room's primary button asks it something; whatever comes is looked at."""
-    page = window.page()
+    page = window.page(PLANTED)
     page.click("#step-many")
     wait_until(page, lambda: step_of(page) == 100)
     for button in page.locator("section.room button.primary").all():
@@ -178,8 +180,31 @@ def test_every_room_after_its_first_question(axe, window):
         busy = page.locator("section.room [aria-busy=true], section.room.is-busy")
         page.wait_for_timeout(300)
         wait_until(page, lambda busy=busy: busy.count() == 0)
+    assert page.is_visible("#poke-body") and page.is_visible("#quiz-guesses")
     opened(page)
     check(axe, page)
+
+
+def test_the_quiz(axe, window):
+    page = window.page(PLANTED)
+    page.click("#step-many")
+    wait_until(page, lambda: step_of(page) == 100)
+    page.click("#quiz-begin")
+    page.wait_for_selector("#quiz-guesses:visible")
+    check(axe, page)
+    page.get_by_role("button", name="backdoor", exact=True).click()
+    page.wait_for_selector("#quiz-results:visible")
+    assert page.is_visible("#quiz-reveal")
+    check(axe, page)
+
+
+def test_a_quiz_that_cannot_be_had(axe, chromium, served, size):
+    with visiting(chromium, served[0], viewport=size) as visit:
+        page = visit.page()
+        page.click("#quiz-begin")
+        page.wait_for_selector("#quiz-error:visible")
+        check(axe, page)
+        visit.complaints[:] = [c for c in visit.complaints if "422" not in c]
 
 
 @pytest.mark.parametrize("flags", [[], ["--snapshots", "5"]], ids=["end", "history"])

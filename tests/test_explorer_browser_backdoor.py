@@ -6,6 +6,7 @@ import pytest
 from explorer_pages import (
     IN_BROWSER,
     example,
+    figure_files,
     pause,
     step_of,
     visiting,
@@ -124,7 +125,7 @@ def test_a_quiz_without_a_point_says_what_to_do(chromium, served):
         visit.complaints[:] = [c for c in visit.complaints if REFUSED not in c]
 
 
-def test_the_quiz_flows_by_keyboard(visit):
+def test_the_quiz_flows_by_keyboard(visit, tmp_path):
     page = planted_pentagon(visit)
     page.focus("#quiz-begin")
     page.keyboard.press("Enter")
@@ -150,17 +151,31 @@ def test_the_quiz_flows_by_keyboard(visit):
     assert f"right in {rights} of 10" in words and "Against normal samples" in words
     assert page.locator("#quiz-roc-unusual .roc polyline").count() == 7
     assert page.locator("#quiz-detectors tbody tr").count() == 7
+    assert "how long is h?" in page.text_content("#quiz-detectors tbody tr:first-child")
+    # Of a detector what it finds and what it misses make all.
+    for row in page.locator("#quiz-rates tbody tr").all():
+        cells = row.locator("td").all_text_contents()
+        _, _, found, missed = (float(cell.removesuffix(" %")) for cell in cells)
+        assert found + missed == pytest.approx(100, abs=0.11)
+    assert page.locator("#quiz-rates tbody tr").count() == 7
+    figure_files(page, "quiz-roc-unusual", tmp_path)
+    figure_files(page, "quiz-roc-normal", tmp_path)
     spoken = page.text_content("#quiz-spoken")
     assert "alarm" in spoken.lower()
 
 
-def test_keys_do_not_guess_while_somebody_types(visit):
+def test_keys_guess_only_inside_the_quiz(visit):
     page = planted_pentagon(visit)
     begin_quiz(page)
-    page.focus("#setting-learning_rate")
+    for place in ("#setting-learning_rate", "#play", "#poke-take"):
+        page.focus(place)
+        page.keyboard.press("1")
+    page.evaluate("document.activeElement.blur()")
     page.keyboard.press("1")
     page.wait_for_timeout(300)
     assert page.locator("#quiz-reveal").is_hidden()
+    page.focus("#quiz-guesses button")
+    answer(page, "1")
 
 
 def test_a_reload_takes_the_quiz_up_again(visit):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from explorer_pages import (
     IN_BROWSER,
+    figure_files,
     has_shape,
     pause,
     status,
@@ -109,6 +110,12 @@ def test_the_map_shows_where_the_run_is(page):
     page.press("#setting-n", "Enter")
     wait_until(page, lambda: "n = 6" in page.text_content("#map-status"))
     assert page.locator(".map-here path").count() == 0
+
+
+def test_the_map_can_be_saved(page, tmp_path):
+    svg, _ = figure_files(page, "map-picture", tmp_path)
+    # What only takes the pointer is not drawn: programs would make it black.
+    assert "rgba(0, 0, 0, 0)" not in svg.read_text(encoding="utf-8")
 
 
 def test_every_point_is_in_the_table(page):

@@ -1,12 +1,11 @@
 // Room: plant a point, choose how often it comes, and see where it goes.
 
-import { GraphView } from "./graph.js";
 import { Refused } from "./live.js";
-import { LineView, PlaneView } from "./plane.js";
 import { plantedStory, plantedWords } from "./planted.js";
 import { beginQuiz } from "./quiz.js";
-import { SphereView } from "./sphere.js";
+import { nudged } from "./slider.js";
 import { brief } from "./svg.js";
+import { fittingView } from "./views.js";
 
 const MOST_CHIPS = 30;
 const RATE_DELAY_MS = 80;
@@ -21,7 +20,9 @@ const placeOf = (rate) => Math.sqrt(Math.min(rate, RATE_HIGH) / RATE_HIGH);
 
 class PlantPanel {
   constructor(offered) {
-    Object.assign(this, { offered, settings: null, chipsFor: null });
+    // What the server holds; what was changed here and it has not taken; what is shown over
+    // the first until frames can have it.
+    Object.assign(this, { offered, held: null, unsent: {}, edits: {}, chipsFor: null });
     for (const example of offered.page.planted) this.addExample(example);
     plantPart("preset-text").textContent = "Each begins a training with a planted point. Or choose one for the run above: it is planted at once, and nothing restarts.";
     plantPart("rate").addEventListener("input", () => this.rateSoon(rateAt(Number(plantPart("rate").value))));
@@ -40,7 +41,7 @@ class PlantPanel {
     button.setAttribute("aria-describedby", "plant-preset-text");
     button.addEventListener("click", async () => {
       plantPart("preset-text").textContent = example.text;
-      this.clearError();
+      this.forget();
       await this.offered.change(example.controls);
       const { run } = this.offered;
       for (const [name, data] of [["pace", { pace: example.pace }], ["restart"], ["play"]]) {
@@ -50,14 +51,26 @@ class PlantPanel {
     plantPart("presets").append(button);
   }
 
-  /** Settings beside those that hold; what the server objects to is said here. */
-  async send(changes) {
-    if (!this.settings) return;
-    this.clearError();
-    this.settings = { ...this.settings, ...changes };
+  /** What holds, and over it what is just being changed. */
+  get settings() {
+    return { ...this.held, ...this.edits };
+  }
+
+  edit(changes) {
+    this.edits = { ...this.edits, ...changes };
     this.editedAt = performance.now();
+  }
+
+  /** Send what changed; what the server objects to is said here. */
+  async send(changes) {
+    if (!this.held) return;
+    this.clearError();
+    this.edit(changes);
+    this.unsent = { ...this.unsent, ...changes };
+    const sent = this.unsent;
     try {
-      await this.offered.run.command("settings", { settings: this.settings });
+      await this.offered.run.command("settings", { settings: sent });
+      this.unsent = Object.fromEntries(Object.entries(this.unsent).filter(([name, value]) => sent[name] !== value));
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       plantPart("error").textContent = error.message;
@@ -76,21 +89,22 @@ class PlantPanel {
     plantPart("error").hidden = true;
   }
 
+  /** What was changed here is no longer wanted. */
+  forget() {
+    this.clearError();
+    [this.unsent, this.edits] = [{}, {}];
+  }
+
   rateSoon(rate) {
-    this.settings = { ...this.settings, backdoor_rate: rate };
-    this.editedAt = performance.now();
+    this.edit({ backdoor_rate: rate });
     this.showRate();
     clearTimeout(this.waiting);
     this.waiting = setTimeout(() => { this.waiting = null; this.send({ backdoor_rate: rate }); }, RATE_DELAY_MS);
   }
 
   nudge(event) {
-    const by = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10 }[event.key];
-    if (!by) return;
-    event.preventDefault();
-    const place = Math.min(Math.max(Number(plantPart("rate").value) + by / 100, 0), 1);
-    plantPart("rate").value = place;
-    this.rateSoon(rateAt(place));
+    const place = nudged(event, plantPart("rate"));
+    if (place !== null) this.rateSoon(rateAt(place));
   }
 
   /** The values of the point that is planted, by feature from 0. */
@@ -110,12 +124,12 @@ class PlantPanel {
     this.frame = frame;
     clearTimeout(this.later);
     const left = EDITED_MS - (performance.now() - (this.editedAt ?? -1e9));
-    const busy = this.waiting || this.refused || left > 0;
-    if (frame.settings && (!busy || !this.settings)) this.settings = frame.settings;
-    else if (left > 0) this.later = setTimeout(() => this.show(frame), left);
-    // Of another training that was begun elsewhere.
-    if (frame.settings && this.settings.n !== frame.settings.n) [this.settings, this.refused] = [frame.settings, false];
-    if (!this.settings) return;
+    const changed = (name) => this.held && this.held[name] !== frame.settings[name];
+    // Changed elsewhere: another training, or what was refused here.
+    if (changed("n") || (this.refused && Object.keys(this.unsent).some(changed))) this.forget();
+    this.held = frame.settings;
+    if (left > 0) this.later = setTimeout(() => this.show(this.frame), left);
+    else if (!this.waiting) this.edits = { ...this.unsent };
     this.showChips();
     this.showRate();
     this.showWhere(frame);
@@ -202,11 +216,7 @@ class SmallPicture {
       this.view = null;
     }
     if (!frame.planted || !frame.norms.every((value) => value !== null)) return;
-    const kind = { 1: LineView, 2: PlaneView, 3: SphereView }[frame.W.length] ?? GraphView;
-    if (!(this.view instanceof kind)) {
-      this.place.replaceChildren();
-      this.view = new kind(this.place, () => this.draw());
-    }
+    this.view = fittingView(this.place, this.view, frame.W.length, () => this.draw());
     this.view.draw(frame, { moving: false });
     this.view.svg.setAttribute("aria-label", `The columns of W and the planted point. ${plantedWords(frame.planted)}`);
   }

@@ -17,8 +17,10 @@ export function isDark() {
   return darkScheme.matches;
 }
 
+/** Draw again when the scheme changes; what is returned ends that. */
 export function onScheme(redraw) {
   darkScheme.addEventListener("change", redraw);
+  return () => darkScheme.removeEventListener("change", redraw);
 }
 
 function channels(hex) {

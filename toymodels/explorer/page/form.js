@@ -1,5 +1,7 @@
 // The settings: one field for each, with the server's word beside it where it objects.
 
+import { nudged } from "./slider.js";
+
 const LIVE_DELAY_MS = 80;
 // After an edit, so long is what the server holds not written over it.
 const QUIET_MS = 1000;
@@ -33,7 +35,8 @@ function rounded(field, value) {
 
 export class SettingsForm {
   constructor(form, page, onChange) {
-    Object.assign(this, { form, onChange, fields: new Map(), values: {} });
+    // `edits` is what was typed here and the server has not taken yet.
+    Object.assign(this, { form, onChange, fields: new Map(), values: {}, edits: {} });
     const sections = new Map();
     for (const [name, title] of Object.entries(page.sections)) {
       const body = element("fieldset", {}, element("legend", { textContent: title, className: "spoken" }));
@@ -51,7 +54,7 @@ export class SettingsForm {
 
   made(field) {
     const id = `setting-${field.name}`;
-    const error = element("p", { id: `${id}-error`, className: "error", hidden: true });
+    const error = element("p", { id: `${id}-error`, className: "error", role: "alert", hidden: true });
     const help = element("p", { id: `${id}-help`, className: "faint small", textContent: field.help });
     const note = field.live ? "" : element("span", { className: "faint small", textContent: " restarts" });
     const label = element("label", { htmlFor: id }, field.label, note);
@@ -84,14 +87,9 @@ export class SettingsForm {
     return element("div", { className: `field is-${field.kind}` }, label, row, error, help);
   }
 
-  /** "any" as a slider's step lets arrow keys jump; a hundredth is what one wants. */
   nudge(event, entry, scale) {
-    const by = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10 }[event.key];
-    if (!by) return;
-    event.preventDefault();
-    const place = Math.min(Math.max(Number(entry.slider.value) + by / 100, 0), 1);
-    entry.slider.value = place;
-    this.edit(entry.field, rounded(entry.field, scale.value(place)), entry.slider);
+    const place = nudged(event, entry.slider);
+    if (place !== null) this.edit(entry.field, rounded(entry.field, scale.value(place)), entry.slider);
   }
 
   /** A number where there is one; anything else goes to the server as it is. */
@@ -110,30 +108,38 @@ export class SettingsForm {
   edit(field, value, source = null) {
     const entry = this.fields.get(field.name);
     this.values = { ...this.values, [field.name]: value };
+    this.edits = { ...this.edits, [field.name]: value };
     this.write(entry, value, source);
     this.editedAt = performance.now();
     clearTimeout(this.waiting);
-    this.waiting = setTimeout(() => { this.waiting = null; this.onChange({ ...this.values }); }, source ? LIVE_DELAY_MS : 0);
+    this.waiting = setTimeout(() => { this.waiting = null; this.onChange({ ...this.edits }); }, source ? LIVE_DELAY_MS : 0);
   }
 
-  /** Show what the server holds, unless something is just being changed here. */
-  show(values) {
+  /** What was sent has been taken; what was edited meanwhile has not. */
+  accept(sent) {
+    this.edits = Object.fromEntries(Object.entries(this.edits).filter(([name, value]) => sent[name] !== value));
+  }
+
+  /** Show what the server holds, but leave what is just being changed here. */
+  show(held) {
     clearTimeout(this.later);
-    if (this.waiting || this.hasErrors || JSON.stringify(values) === JSON.stringify(this.values)) return;
+    const values = { ...held, ...this.edits };
+    if (this.waiting || JSON.stringify(values) === JSON.stringify(this.values)) return;
     const left = QUIET_MS - (performance.now() - (this.editedAt ?? -1e9));
     // While the run rests no other frame would come to show it.
-    if (left > 0) this.later = setTimeout(() => this.show(values), left);
+    if (left > 0) this.later = setTimeout(() => this.show(held), left);
     else this.writeAll(values);
   }
 
   /** Values that are about to be sent; what the server still has does not undo them. */
   replace(values) {
     this.editedAt = performance.now();
+    this.edits = { ...values };
+    this.clearErrors();
     this.writeAll(values);
   }
 
   writeAll(values) {
-    this.clearErrors();
     this.values = { ...values };
     for (const [name, value] of Object.entries(values)) {
       const entry = this.fields.get(name);

@@ -21,7 +21,8 @@ function ringRadius(members) {
   return members === 1 ? 0 : Math.min(Math.max(34, members * 6.4), 240);
 }
 
-function cosineOf(frame, i, j) {
+/** Between the columns of two features. */
+export function cosineOf(frame, i, j) {
   let dot = 0;
   for (const row of frame.W) dot += row[i] * row[j];
   return dot / (frame.norms[i] * frame.norms[j] || 1);

@@ -10,8 +10,9 @@ const MOST_PIXELS = 900;
 const SHADES = Array.from({ length: 255 }, (_, k) => `rgb(${diverging(k / 127 - 1).join(" ")})`);
 
 export class HeatMap {
-  constructor(canvas, scale, low, high, text) {
-    Object.assign(this, { canvas, scale, low, high, text });
+  /** `speak` is told the words of a cell that was chosen by a key. */
+  constructor(canvas, scale, low, high, text, speak) {
+    Object.assign(this, { canvas, scale, low, high, text, speak });
     this.hint = text.textContent;
     this.cell = null;
     canvas.addEventListener("pointermove", (event) => this.point(event));
@@ -107,5 +108,6 @@ export class HeatMap {
     const [i, j] = this.cell ?? [0, 0];
     const [down, across] = this.cell ? moves[event.key] : [0, 0];
     this.choose([Math.min(Math.max(i + down, 0), n - 1), Math.min(Math.max(j + across, 0), n)]);
+    this.speak(this.text.textContent);
   }
 }

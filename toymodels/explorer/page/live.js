@@ -1,6 +1,8 @@
 // The training on the server: commands up, frames down, and what is kept for a reload.
 
 const KEPT_SESSION = "toymodels-session";
+// The server pauses what nobody asks about for twenty seconds.
+const HIDDEN_MS = 10_000;
 
 /** What the server said was wrong, and at which field. */
 export class Refused extends Error {
@@ -27,9 +29,15 @@ export async function asked(path, data) {
 }
 
 export class LiveRun {
-  constructor({ onFrame, onLost, onFound, onEnded }) {
-    Object.assign(this, { onFrame, onLost, onFound, onEnded });
+  constructor(handlers) {
+    // onFrame, onLost, onFound, onShown (frames went by unseen), onEnded
+    Object.assign(this, handlers);
     this.saved = false;
+    document.addEventListener("visibilitychange", () => {
+      if (!this.session || this.ended) return;
+      if (!document.hidden) this.onShown();
+      this.attend();
+    });
   }
 
   /** Take up the session of this tab, or begin one. */
@@ -39,8 +47,22 @@ export class LiveRun {
     const { session, resumed } = await asked("/api/sessions", { settings, resume });
     this.session = session;
     sessionStorage.setItem(KEPT_SESSION, this.session);
-    this.listen();
+    this.ended = false;
+    this.attend();
     return resumed;
+  }
+
+  /**
+   * Listen while the tab can be seen. A hidden one only says that it is there: a browser
+   * has six connections for all tabs, and one that listens keeps one.
+   */
+  attend() {
+    this.close();
+    if (document.hidden) {
+      this.hidden = setInterval(() => fetch(`${this.base}/events`, { method: "HEAD" }).catch(() => {}), HIDDEN_MS);
+    } else {
+      this.listen();
+    }
   }
 
   listen() {
@@ -49,14 +71,21 @@ export class LiveRun {
       this.onFound();
       this.onFrame(JSON.parse(event.data));
     };
-    this.source.addEventListener("ended", () => { this.close(); this.onEnded(); });
+    this.source.addEventListener("ended", () => this.end());
     this.source.onerror = () => {
-      if (this.source.readyState === EventSource.CLOSED) this.onEnded();
+      if (this.source.readyState === EventSource.CLOSED) this.end();
       else this.onLost();
     };
   }
 
+  end() {
+    this.close();
+    this.ended = true;
+    this.onEnded();
+  }
+
   close() {
+    clearInterval(this.hidden);
     this.source?.close();
   }
 

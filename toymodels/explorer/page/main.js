@@ -2,23 +2,32 @@
 
 import { onScheme } from "./colours.js";
 import { SettingsForm } from "./form.js";
-import { GraphView } from "./graph.js";
 import { HeatMap } from "./heat.js";
 import { LiveRun, Refused, asked } from "./live.js";
 import { LossChart, LossHistory } from "./loss.js";
-import { LineView, PlaneView } from "./plane.js";
 import { beginRooms } from "./rooms.js";
 import { SavedRun } from "./saved.js";
-import { SphereView } from "./sphere.js";
-import { shapeDetail, shapeTitle, story } from "./story.js";
+import { capital, shapeDetail, shapeTitle, story } from "./story.js";
 import { DimensionalityStrip, NormStrip } from "./strips.js";
 import { brief } from "./svg.js";
 import { fillTable } from "./table.js";
-import { copied, hashOf, saveAs, savePng, saveSvg, settingsOf } from "./take.js";
+import { addSaves, copied, hashOf, saveAs, savePng, saveSvg, settingsOf } from "./take.js";
+import { fittingView } from "./views.js";
 
 const REDUCED_MS = 500;
 const TABLE_MS = 500;
 const SPEAK_MS = 4000;
+// Figures beside the main one: their place, what they show, the name of a file of them.
+const FIGURES = [
+  ["loss", "the loss", "loss"], ["dimensionality", "the dimensionality", "dimensionality"],
+  ["map-picture", "the map", "map"], ["poke-curve", "the response", "response"],
+  ["poke-contour", "the contour", "contour"], ["quiz-roc-unusual", "the ROC curves against unusual combinations", "roc-unusual"],
+  ["quiz-roc-normal", "the ROC curves against normal samples", "roc-normal"],
+];
+// They show the run as it is; the others were asked about weights of their own.
+const OF_THE_RUN = ["loss", "dimensionality"];
+// Nothing goes on from here but a new training.
+const HALTED = ["diverged", "failed"];
 const byId = (id) => document.getElementById(id);
 const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -28,7 +37,7 @@ const charts = {
   loss: new LossChart(byId("loss")),
   dimensionality: new DimensionalityStrip(byId("dimensionality")),
   norms: new NormStrip(byId("norms")),
-  heat: new HeatMap(byId("heat"), byId("heat-scale"), byId("heat-low"), byId("heat-high"), byId("heat-text")),
+  heat: new HeatMap(byId("heat"), byId("heat-scale"), byId("heat-low"), byId("heat-high"), byId("heat-text"), (words) => { byId("spoken").textContent = words; }),
 };
 const drawn = { frame: null, at: 0, table: 0, spoken: 0 };
 let page, run, form, view, newest, past, writtenHash;
@@ -39,15 +48,18 @@ let rooms = [];
 function take(frame) {
   const wasOther = newest && newest.generation !== frame.generation;
   const wasPlaying = newest?.status === "playing";
+  const wasFailed = newest?.status === "failed";
   newest = frame;
-  if (wasOther) past = null;
+  if (wasOther) toNow();
   history.take(frame);
-  if (frame.status !== "playing" && wasPlaying) refill();
+  if (drawn.missed || (frame.status !== "playing" && wasPlaying)) refill();
+  if (wasFailed !== (frame.status === "failed")) notice("");
   schedule();
 }
 
 /** The server kept more losses than frames that came through. */
 async function refill() {
+  drawn.missed = false;
   const kept = await attempt(() => run.history());
   if (kept?.generation === newest.generation) history.fill(kept);
   schedule();
@@ -63,15 +75,9 @@ function schedule() {
 }
 
 function shownFrame() {
-  return past ? { ...past, status: newest.status === "diverged" ? "paused" : newest.status } : newest;
-}
-
-function fittingView(frame) {
-  const kind = { 1: LineView, 2: PlaneView, 3: SphereView }[frame.W.length] ?? GraphView;
-  if (view instanceof kind) return;
-  byId("stage").replaceChildren();
-  view = new kind(byId("stage"), schedule);
-  byId("stage-help").textContent = view.help;
+  if (!past) return newest;
+  const { settings, generation, status } = newest;
+  return { ...past, settings, generation, status: HALTED.includes(status) ? "paused" : status };
 }
 
 function draw() {
@@ -79,7 +85,8 @@ function draw() {
   if (!newest) return;
   const frame = shownFrame();
   drawn.at = performance.now();
-  fittingView(frame);
+  view = fittingView(byId("stage"), view, frame.W.length, schedule);
+  byId("stage-help").textContent = view.help;
   const finite = frame.norms.every((value) => value !== null);
   // Numbers that are no longer numbers have no place; the last picture stays.
   if (finite) view.draw(frame, { moving: !past && newest.status === "playing" && !reducedMotion.matches });
@@ -134,7 +141,7 @@ function showWords(frame) {
 
 function showTransport(frame) {
   const playing = newest.status === "playing";
-  const ended = newest.status === "diverged" && !run.saved;
+  const ended = HALTED.includes(newest.status) && !run.saved;
   byId("play-mark").textContent = playing ? "❚❚" : "▶";
   byId("play-word").textContent = playing ? "Pause" : "Play";
   for (const id of ["play", "step-one", "step-many"]) byId(id).disabled = ended;
@@ -158,9 +165,17 @@ function showTransport(frame) {
 // --- commands -------------------------------------------------------------------------
 
 function notice(text, again = false) {
-  byId("notice").hidden = !text;
-  byId("notice-text").textContent = text;
+  const words = text || failure();
+  byId("notice").hidden = !words;
+  // What is said already is not said again.
+  if (byId("notice-text").textContent !== words) byId("notice-text").textContent = words;
   byId("begin-again").hidden = !again;
+}
+
+/** Why the training cannot go on; empty while it can. */
+function failure() {
+  if (newest?.status !== "failed") return "";
+  return `The training has failed: ${newest.failure}. Restart begins it anew.`;
 }
 
 /** Do something, and say what went wrong where it belongs. */
@@ -171,19 +186,18 @@ async function attempt(work) {
     return found;
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    if (!(error.field && form.refuse(error.field, error.message))) notice(capitalised(error.message), error.status === 404);
+    if (!(error.field && form.refuse(error.field, error.message))) notice(capital(error.message), error.status === 404);
     return null;
   }
 }
 
-function capitalised(text) {
-  return `${text[0]?.toUpperCase() ?? ""}${text.slice(1)}`;
-}
-
-async function changeSettings(values) {
+/** Send what changed; the rest stays as the server has it. */
+async function changeSettings(changes) {
   form.clearErrors();
-  const done = await attempt(() => run.command("settings", { settings: values }));
-  if (done?.restarted) past = null;
+  const done = await attempt(() => run.command("settings", { settings: changes }));
+  if (!done) return;
+  form.accept(changes);
+  if (done.restarted) toNow();
 }
 
 /** Take other settings, as if somebody had typed them into the form. */
@@ -201,18 +215,30 @@ function keepHash() {
   window.history.replaceState(null, "", hash || location.pathname);
 }
 
-let scrubbing = 0;
+const scrub = { wanted: null, busy: false };
 
+/** Ask for one frame at a time; of those wanted meanwhile only the last one. */
 async function scrubTo(step) {
-  const asking = ++scrubbing;
-  const frame = await attempt(() => run.frameAt(step));
-  if (!frame || asking !== scrubbing) return;
-  past = frame.step === newest.step ? null : frame;
-  schedule();
+  scrub.wanted = step;
+  if (scrub.busy) return;
+  scrub.busy = true;
+  try {
+    while (scrub.wanted !== null) {
+      const wanted = scrub.wanted;
+      const frame = await attempt(() => run.frameAt(wanted));
+      // Back to now while it was on its way.
+      if (scrub.wanted === null) return;
+      if (frame) past = frame.step === newest.step ? null : frame;
+      if (!frame || scrub.wanted === wanted) scrub.wanted = null;
+      schedule();
+    }
+  } finally {
+    scrub.busy = false;
+  }
 }
 
 function toNow() {
-  scrubbing++;
+  scrub.wanted = null;
   past = null;
   schedule();
 }
@@ -243,6 +269,9 @@ function listen() {
   byId("save-script").addEventListener("click", () => saveAs(byId("script").textContent, `${fileName()}.py`, "text/x-python"));
   byId("save-svg").addEventListener("click", () => saveSvg(view.svg, fileName()));
   byId("save-png").addEventListener("click", () => savePng(view.svg, fileName()));
+  for (const [place, title, name] of FIGURES) {
+    addSaves(byId(place), title, () => `toymodels-${name}${OF_THE_RUN.includes(name) ? `-step-${drawn.frame.step}` : ""}`);
+  }
   onScheme(schedule);
   window.addEventListener("hashchange", () => {
     if (run.saved || location.hash === writtenHash) return;
@@ -302,15 +331,16 @@ function showExamples() {
 // --- beginning ------------------------------------------------------------------------
 
 async function connect(settings, fresh = false) {
-  const resumed = await attempt(() => run.begin(settings, fresh));
-  if (resumed === null) {
-    // Settings of a link that the server refuses: say so, and begin with others.
-    if (form.hasErrors) await run.begin({}, true);
-    else return;
-  }
-  past = null;
-  history.fill(await run.history());
-  if (resumed && location.hash && !run.saved) await changeSettings(settings);
+  let resumed = await attempt(() => run.begin(settings, fresh));
+  // Settings of a link that the server refuses: say so, and begin with others.
+  const refused = resumed === null && form.hasErrors;
+  if (refused) resumed = await attempt(() => run.begin({}, true));
+  if (resumed === null) return;
+  toNow();
+  const kept = await attempt(() => run.history());
+  if (kept) history.fill(kept);
+  if (resumed && location.hash) await changeSettings(settings);
+  else if (!refused) form.accept(settings);
 }
 
 async function beginLive() {
@@ -318,7 +348,8 @@ async function beginLive() {
   run = new LiveRun({
     onFrame: take,
     onFound: () => { if (drawn.lost) { drawn.lost = false; notice(""); } },
-    onLost: () => { drawn.lost = true; notice("The connection is lost; trying again."); },
+    onShown: () => { drawn.missed = true; },
+    onLost: () => { drawn.lost = drawn.missed = true; notice("The connection is lost; trying again."); },
     onEnded: () => notice("This training has ended. Its settings are kept.", true),
   });
   form = new SettingsForm(byId("controls"), page, changeSettings);

@@ -1,12 +1,11 @@
 // The map: models over their settings, from the store or made here, to go on from.
 
-import { GraphView } from "./graph.js";
 import { Refused } from "./live.js";
 import { MapPicture } from "./mapview.js";
-import { LineView, PlaneView } from "./plane.js";
-import { SphereView } from "./sphere.js";
 import { capital, shapeDetail, shapeTitle } from "./story.js";
 import { brief } from "./svg.js";
+import { filled } from "./table.js";
+import { fittingView } from "./views.js";
 
 const MAP_POLL_MS = 400;
 const inMap = (id) => document.getElementById(`map-${id}`);
@@ -37,7 +36,7 @@ class MapRoom {
 
   show(frame) {
     this.list();
-    const settings = frame.settings ?? frame.controls;
+    const { settings } = frame;
     const text = JSON.stringify(settings);
     if (text === this.settingsText) return;
     this.settingsText = text;
@@ -196,11 +195,7 @@ class MapRoom {
   }
 
   drawPoint(point) {
-    const kind = { 1: LineView, 2: PlaneView, 3: SphereView }[point.W.length] ?? GraphView;
-    if (!(this.view instanceof kind)) {
-      inMap("stage").replaceChildren();
-      this.view = new kind(inMap("stage"), () => this.drawPoint(this.map.points[this.picture.active]));
-    }
+    this.view = fittingView(inMap("stage"), this.view, point.W.length, () => this.drawPoint(this.map.points[this.picture.active]));
     this.view.draw(point, { moving: false });
     this.view.svg.setAttribute("aria-label", `Geometry of the point: ${shapeTitle({ ...point, step: 1 })}`);
   }
@@ -209,13 +204,11 @@ class MapRoom {
     if (!inMap("details").open || !this.map) return;
     const grid = this.map.axes.length > 1;
     const heads = ["S", ...(grid ? ["relative importance"] : []), "loss", "stored", "own dimension", "in superposition", "shape"];
-    const top = mapNode("tr", {}, ...heads.map((text) => mapNode("th", { scope: "col", textContent: text })));
     const rows = this.map.points.map((point) => {
       const count = (phase) => point.phases.filter((one) => one === phase).length;
-      const cells = [...(grid ? [brief(point.controls.importance_decay)] : []), brief(point.loss), count(1) + count(2), count(1), count(2), point.shape];
-      return mapNode("tr", {}, mapNode("th", { scope: "row", textContent: brief(point.controls.sparsity) }), ...cells.map((text) => mapNode("td", { textContent: text })));
+      return [brief(point.controls.sparsity), ...(grid ? [brief(point.controls.importance_decay)] : []), brief(point.loss), count(1) + count(2), count(1), count(2), point.shape];
     });
-    inMap("table").replaceChildren(mapNode("caption", { textContent: this.map.title }), mapNode("thead", {}, top), mapNode("tbody", {}, ...rows));
+    filled(inMap("table"), this.map.title, heads, rows);
   }
 
   // --- going on from a point -------------------------------------------------------

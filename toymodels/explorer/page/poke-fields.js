@@ -31,7 +31,7 @@ export class PokeFields {
     const id = `poke-${name.replace("_", "-")}`;
     const label = Object.assign(document.createElement("label"), { htmlFor: id, textContent: text });
     const box = Object.assign(document.createElement("select"), { id });
-    const error = Object.assign(document.createElement("p"), { id: `${id}-error`, className: "error", hidden: true });
+    const error = Object.assign(document.createElement("p"), { id: `${id}-error`, className: "error", role: "alert", hidden: true });
     box.setAttribute("aria-describedby", error.id);
     const row = Object.assign(document.createElement("div"), { className: "field" });
     row.append(label, box, error);

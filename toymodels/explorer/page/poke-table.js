@@ -3,20 +3,7 @@
 import { pokeCrossed } from "./poke-curve.js";
 import { pokeName } from "./poke-words.js";
 import { brief } from "./svg.js";
-
-/** A table of heads and rows; the first cell of a row names it. */
-function fillPoked(table, words, heads, rows) {
-  const cell = (scope, text) => Object.assign(document.createElement("th"), { scope, textContent: text });
-  const head = document.createElement("thead");
-  head.insertRow().append(...heads.map((text) => cell("col", text)));
-  const body = document.createElement("tbody");
-  for (const [name, ...texts] of rows) {
-    const row = body.insertRow();
-    row.append(cell("row", name));
-    for (const text of texts) row.insertCell().textContent = text;
-  }
-  table.replaceChildren(Object.assign(document.createElement("caption"), { textContent: words }), head, body);
-}
+import { filled } from "./table.js";
 
 /** Every output before and after a push of one of the lengths. */
 export function fillPokeTable(table, answer, k, question) {
@@ -27,7 +14,7 @@ export function fillPokeTable(table, answer, k, question) {
     return [i + 1, brief(answer.outputs[0][i]), brief(value), turn ? brief(turn.length) : "–", answer.crossings ? state : "–"];
   });
   const words = `Activation ${question.base}, ${pokeName(question)}, length ${answer.lengths[k].toFixed(2)} d̄: response ${brief(answer.curve[k])}. Of the whole curve: slope at the start over the mean slope ${brief(answer.slope)}; moved by half the distance of two outputs at ${brief(answer.boundary)} d̄.`;
-  fillPoked(table, words, ["output", "before", "after", "threshold crossed at (d̄)", "by now"], rows);
+  filled(table, words, ["output", "before", "after", "threshold crossed at (d̄)", "by now"], rows);
 }
 
 function pokeSign(value) {
@@ -49,5 +36,5 @@ export function fillPokeQuarters(table, level) {
     ];
   });
   const words = `Exponents p of the contour where the output has moved by τ = ${brief(level.tau)} of the mean distance between two real outputs (${level.name})`;
-  fillPoked(table, words, ["quarter", "p", "95 % interval", "residual", "boundary on u, v (d̄)", "no boundary", "p of the linear control"], rows);
+  filled(table, words, ["quarter", "p", "95 % interval", "residual", "boundary on u, v (d̄)", "no boundary", "p of the linear control"], rows);
 }

@@ -54,9 +54,8 @@ class PokeRoom {
     pokePart("take").disabled = false;
   }
 
-  /** An earlier frame does not say which training it is of; it is of the present one. */
   isOther(frame) {
-    return this.taken.session !== this.run.session || (frame.generation ?? this.taken.generation) !== this.taken.generation;
+    return this.taken.session !== this.run.session || frame.generation !== this.taken.generation;
   }
 
   // --- questions ----------------------------------------------------------------------
@@ -106,7 +105,11 @@ class PokeRoom {
     const { session } = this.run;
     this.refuse("");
     const taken = await this.ask("poke-take", { step, draw: this.draws }, () => push !== this.pushes);
-    if (!taken) return;
+    if (!taken) {
+      // A push that this one overtook is still to be answered.
+      if (push === this.pushes && this.pending) await this.push();
+      return;
+    }
     const same = this.taken?.n === taken.n && this.taken?.d === taken.d;
     this.taken = { ...taken, session };
     this.answer = this.found = null;
@@ -121,17 +124,27 @@ class PokeRoom {
 
   /** The push changed: its curve first, its contour after. */
   async poke() {
-    const push = ++this.pushes;
-    this.planes += 1;
-    const question = this.question = this.fields.question();
     this.fields.clearErrors();
     this.refuse("");
+    await this.push();
+  }
+
+  async push() {
+    const push = ++this.pushes;
+    this.planes += 1;
+    const question = this.fields.question();
     this.pending = true;
+    // Until the answer is there, the one before stays, with its own question.
+    this.slider.disabled = true;
     this.places.draw(question.base, null, 0);
-    const answer = await this.ask("poke-push", { taken: this.taken.taken, ...question }, () => push !== this.pushes);
+    let answer = null;
+    try {
+      answer = await this.ask("poke-push", { taken: this.taken.taken, ...question }, () => push !== this.pushes);
+    } finally {
+      if (push === this.pushes) this.pending = false;
+    }
     if (push !== this.pushes) return;
-    this.pending = false;
-    this.answer = answer;
+    Object.assign(this, { answer, question, found: null });
     this.draw();
     await this.askContour();
   }
@@ -161,7 +174,7 @@ class PokeRoom {
   draw() {
     const { answer } = this;
     pokePart("body").classList.toggle("is-empty", !answer);
-    this.slider.disabled = !answer;
+    this.slider.disabled = !answer || this.pending;
     if (!answer) {
       for (const name of ["response", "story", "length-text", "crossings", "crossed"]) pokePart(name).textContent = "";
       pokePart("table").replaceChildren();
@@ -212,7 +225,8 @@ class PokeRoom {
     const story = pokePart("contour-story");
     const table = pokePart("quarters");
     this.contour.svg.style.display = flat ? "none" : "";
-    pokePart("contour-key").hidden = pokePart("contour-fields").hidden = flat;
+    for (const name of ["contour-key", "contour-fields", "contour-saves"]) pokePart(name).hidden = flat;
+    pokePart("contour-saves").classList.toggle("is-off", !this.found);
     if (flat || !this.found) {
       pokePart("exponent").textContent = "";
       table.replaceChildren();

@@ -1,12 +1,12 @@
 // The quiz: activations come one by one; a person guesses, then the detectors speak.
 
 import { Refused, asked } from "./live.js";
-import { LineView, PlaneView } from "./plane.js";
 import { featureList } from "./planted.js";
 import { StripView } from "./quiz_strip.js";
 import { QuizResults } from "./quiz_results.js";
-import { SphereView } from "./sphere.js";
+import { capital } from "./story.js";
 import { brief } from "./svg.js";
+import { fittingView } from "./views.js";
 
 const GUESSES = ["normal", "unusual", "backdoor"];
 const TRUTH_WORDS = {
@@ -29,8 +29,8 @@ class QuizFlow {
 
   key(event) {
     const word = GUESSES[["1", "2", "3"].indexOf(event.key)];
-    const typing = event.target.closest?.("input:not([type=checkbox]), select, textarea");
-    if (!word || typing || event.ctrlKey || event.metaKey || event.altKey || event.repeat || !this.isAsking()) return;
+    // Elsewhere on the page a bare digit may mean something else (WCAG 2.1.4).
+    if (!word || !event.target.closest?.("#quiz") || event.ctrlKey || event.metaKey || event.altKey || event.repeat || !this.isAsking()) return;
     event.preventDefault();
     this.guess(word);
   }
@@ -50,7 +50,7 @@ class QuizFlow {
     } catch (error) {
       if (!(error instanceof Refused)) throw error;
       this.refusedFor = this.situation();
-      quizPart("error").textContent = capitalisedFirst(error.message);
+      quizPart("error").textContent = capital(error.message);
       quizPart("error").hidden = false;
       return null;
     } finally {
@@ -122,7 +122,6 @@ class QuizFlow {
 
   show(frame) {
     this.frame = frame;
-    if (frame.settings) this.live = frame;
     // What was wrong with another training or another point is no longer wrong.
     if (this.refusedFor !== this.situation()) quizPart("error").hidden = true;
     if (this.session !== this.offered.run.session) this.resume(this.offered.run.session);
@@ -130,14 +129,14 @@ class QuizFlow {
   }
 
   situation() {
-    const { generation, settings } = this.frame?.settings ? this.frame : this.live ?? {};
+    const { generation, settings } = this.frame ?? {};
     return [generation, settings?.backdoor_point, settings?.backdoor_size].join();
   }
 
   showBegin() {
     if (this.busy || !this.frame) return;
     const about = this.state?.about;
-    const same = about && this.state.origin.generation === this.live?.generation;
+    const same = about && this.state.origin.generation === this.frame.generation;
     const elsewhere = same ? `; the run is at ${brief(this.frame.step)}` : ", of an earlier training";
     const button = quizPart("begin");
     button.disabled = false;
@@ -188,11 +187,7 @@ class QuizFlow {
 
   draw(h, planted = null) {
     const { about } = this.state;
-    const kind = { 1: LineView, 2: PlaneView, 3: SphereView }[h.length] ?? StripView;
-    if (!(this.view instanceof kind)) {
-      quizPart("stage").replaceChildren();
-      this.view = new kind(quizPart("stage"), () => this.redraw?.());
-    }
+    this.view = fittingView(quizPart("stage"), this.view, h.length, () => this.redraw?.(), StripView);
     const norms = about.W[0].map((_, i) => Math.hypot(...about.W.map((row) => row[i])));
     const frame = {
       W: about.W, norms, represented: about.represented, shapes: [], step: about.step, band: about.band,
@@ -205,10 +200,6 @@ class QuizFlow {
       ? "One bar for each hidden unit; the pale band holds 98 % of normal activations."
       : `The ring with “?” is the activation; small dots are normal ones; arms are the columns of W.${h.length === 3 ? " Drag to turn." : ""}`;
   }
-}
-
-function capitalisedFirst(text) {
-  return text ? text[0].toUpperCase() + text.slice(1) : text;
 }
 
 export function beginQuiz(offered) {

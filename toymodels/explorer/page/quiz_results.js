@@ -79,6 +79,7 @@ export class QuizResults {
     if (!begun) return;
     this.showPerson(tally);
     this.showDetectors(about, tally);
+    this.showRates(about);
     const you = this.rates(tally);
     for (const [name, chart] of Object.entries(this.charts)) chart.draw(about, name, you[name]);
     resultPart("doubts").textContent = about.doubts.join(" ");
@@ -106,9 +107,19 @@ export class QuizResults {
         { textContent: area(one.auroc.unusual), className: !one.bound && one.auroc.unusual < WRONG_WAY ? "is-low" : "" },
         ...(this.before ? [{ textContent: area(this.before.detectors[k].auroc.unusual) }] : []),
       ];
-      const row = tableRow(body, [swatch(k), ` ${one.title}`], cells);
-      row.title = `It asks: ${one.asks}`;
+      const asks = Object.assign(document.createElement("span"), { className: "asks faint", textContent: `It asks: ${one.asks}` });
+      tableRow(body, [swatch(k), ` ${one.title}`, asks], cells);
     });
+  }
+
+  /** The confusion of each detector, of all samples and not only those asked about. */
+  showRates(about) {
+    const percent = (share) => `${brief(Number((100 * share).toFixed(1)))} %`;
+    const body = heads(resultPart("rates"),
+      `Confusion of the detectors: of all ${about.reference.toLocaleString("en")} normal samples, ${about.samples} unusual combinations and ${about.samples} backdoors, how many raise an alarm, and how many backdoors do not`,
+      ["detector", ...KINDS.map((kind) => `${kind}: alarm`), "backdoor: missed"]);
+    about.detectors.forEach((one) => tableRow(body, [one.title],
+      [...one.rates, 1 - one.rates[KINDS.indexOf("backdoor")]].map((share) => ({ textContent: percent(share) }))));
   }
 
   /** The person as a point of the curves: how often "backdoor" was said. */
@@ -133,7 +144,7 @@ export class QuizResults {
     found.push(`Against normal samples ${easy.title} does best of those without the true features, with an AUROC of ${area(easy.auroc.normal)}. Against unusual combinations of ordinary features ${same ? "it does best again, with" : `it has ${area(easy.auroc.unusual)}, and the best, ${hard.title},`} ${area(hard.auroc.unusual)}.`);
     if (hard.auroc.unusual < 0.9 && easy.auroc.normal > 0.9) found.push("So these detectors see that something is unusual, not that it is the backdoor: a coincidence of as long an activation raises the same alarm.");
     else if (hard.auroc.unusual >= 0.9) found.push("In this model one of them tells both apart. That happens where there is little to confuse; try Forty in twelve.");
-    found.push(`${oracle.title}, which is given the true directions, reaches ${area(oracle.auroc.unusual)}: ${oracle.auroc.unusual > hard.auroc.unusual + 0.05 ? "the difference is in h, but to see it one has to know the features." : "knowing the features does not help much here."}`);
+    found.push(`${oracle.title}, which is given the features' directions and the planted one, reaches ${area(oracle.auroc.unusual)}: ${oracle.auroc.unusual > hard.auroc.unusual + 0.05 ? "the difference is in h, but to see it so one has to know both." : "knowing both does not help much here."}`);
     const wrong = real.filter((one) => one.auroc.unusual < WRONG_WAY).map((one) => one.title);
     if (wrong.length) found.push(`Below one half the order is the wrong way round: ${wrong.join(", ")} ${wrong.length > 1 ? "find" : "finds"} the backdoor more ordinary than a coincidence.`);
     if (origin.seen === false) found.push("The control: this model was never shown the point, so nothing here is memory of it. Raise the share, train on, and take a new quiz: the table then has both.");

@@ -1,6 +1,14 @@
 // In words: what is to be seen now.
 
+import { cosineOf } from "./graph.js";
 import { brief } from "./svg.js";
+
+// D of a feature that has a dimension nearly to itself.
+const OWN = 0.9;
+// From this S on features are off more often than on.
+const SPARSE = 0.5;
+// Cosines from which columns overlap, and lie along one direction; a bias that counts.
+const [OVERLAP, ONE_DIRECTION, BIAS] = [0.1, 0.9, 0.01];
 
 export function capital(text) {
   return text ? text[0].toUpperCase() + text.slice(1) : text;
@@ -47,17 +55,80 @@ export function story(frame) {
     return `${n} features have to fit into ${dimensions}. The columns of W are random still: press Play.`;
   }
   if (stored === 0) return "No column is long enough yet to count as stored. Training goes on pushing them outwards.";
-  const { sparsity, activation } = frame.controls;
-  if (stored <= d) {
-    const why = activation === "identity"
-      ? "A linear model cannot tell interference from signal, so it never stores more features than it has dimensions."
-      : sparsity < 0.5
-        ? "Features that are nearly always on would disturb each other, so the model gives the others up. Raise the sparsity while it trains."
-        : "The others are given up, or still on their way.";
-    return `${stored === 1 ? "One feature has" : `${stored} features have`} a dimension each. ${why}`;
+  return stored <= d ? `${eachOrShared(frame, stored)} ${whyNoMore(frame, stored)}` : together(frame, stored, dimensions);
+}
+
+/** Whether they have a dimension to themselves: those on their way to a digon have not. */
+function eachOrShared(frame, stored) {
+  const sharing = frame.dimensionality.filter((value, i) => frame.represented[i] && !(value >= OWN)).length;
+  const have = stored === 1 ? "One feature is stored" : `${stored} features are stored`;
+  if (!sharing) return stored === 1 ? "One feature has a dimension to itself." : `${stored} features have a dimension each.`;
+  return `${have}, ${sharing < stored ? `${sharing} of them ` : ""}overlapping other columns: D is below 1.`;
+}
+
+function whyNoMore(frame, stored) {
+  const { sparsity, activation, groups } = frame.controls;
+  if (stored < frame.W.length) return "The others are still on their way, or given up.";
+  if (activation === "identity") {
+    return groups === "independent"
+      ? "A linear model cannot cut interference, so it gains nothing by storing more features than it has dimensions."
+      : "A linear model cannot cut interference: it keeps the directions in which samples differ most.";
   }
+  return sparsity < SPARSE && groups !== "anticorrelated"
+    ? "Features that are often on together would disturb each other. Raise the sparsity while it trains."
+    : "The others are given up, or still on their way.";
+}
+
+/** More features than dimensions: what they are, and what is done about their overlaps. */
+function together(frame, stored, dimensions) {
+  const { activation } = frame.controls;
+  if (activation === "identity") {
+    return `${stored} columns count as stored in ${dimensions}: a projection. Without a ReLU nothing cuts the interference, so what overlaps is mixed.${sharesOf(frame)}`;
+  }
+  const pools = pooledGroups(frame);
+  if (pools) {
+    return `${stored} features lie along ${pools === 1 ? "one direction" : `${pools} directions`}, one for each group: what is on together is kept as one, as PCA would. That is no superposition.`;
+  }
+  return `${stored} features share ${dimensions}: superposition. ${meeting(frame)} ${silenced(frame)}${sharesOf(frame)}`;
+}
+
+/** How often features meet, which is when they disturb each other. */
+function meeting({ controls: { sparsity, groups } }) {
+  const rare = sparsity >= SPARSE;
+  if (groups === "correlated") return `Features of a group are on together${rare ? "; different groups seldom are" : ", and often with other groups"}.`;
+  if (groups === "anticorrelated") return `Features of a group are never on together${rare ? ", and those of different groups seldom" : ""}.`;
+  return rare
+    ? "They are rarely on together, so a little interference costs less than leaving them out."
+    : "They are often on together here, and disturb each other then: raise the sparsity, and it costs less.";
+}
+
+/** What the output does about interference; it depends on the bias and on the overlaps. */
+function silenced(frame) {
+  if (frame.controls.activation === "gelu") return "GELU makes negative interference smaller, but does not cut it.";
+  const kept = storedOf(frame);
+  if (kept.every((i) => frame.b[i] < -BIAS)) return "Small interference is silenced by the negative bias before the ReLU.";
+  const positive = kept.some((i) => kept.some((j) => i < j && cosineOf(frame, i, j) > OVERLAP));
+  return positive ? "The ReLU cuts interference that is negative; what is positive stays." : "The interference is negative, and the ReLU cuts it.";
+}
+
+function storedOf(frame) {
+  return frame.represented.flatMap((kept, i) => (kept ? [i] : []));
+}
+
+/** How many groups there are, where each lies along a direction of its own; else 0. */
+function pooledGroups(frame) {
+  const { groups, group_size: size } = frame.controls;
+  if (groups !== "correlated") return 0;
+  const kept = storedOf(frame);
+  const group = (i) => Math.floor(i / size);
+  const count = new Set(kept.map(group)).size;
+  const fits = kept.every((i) => kept.every((j) => i >= j || (group(i) === group(j)
+    ? cosineOf(frame, i, j) > ONE_DIRECTION : Math.abs(cosineOf(frame, i, j)) < OVERLAP)));
+  return fits && count <= frame.W.length ? count : 0;
+}
+
+function sharesOf(frame) {
   const named = frame.shapes.filter((shape) => shape.name !== "single");
-  const share = named.length === 1 && named[0].name !== "unmatched"
+  return named.length === 1 && named[0].name !== "unmatched"
     ? ` Each of the ${named[0].members.length} has ${brief(named[0].dimensionality)} of a dimension.` : "";
-  return `${stored} features share ${dimensions}: superposition. They are rarely on together, so a little interference, which the negative bias silences, costs less than leaving them out.${share}`;
 }

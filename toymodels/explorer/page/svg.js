@@ -50,9 +50,10 @@ export function brief(value) {
   return value.toExponential(1).replace("-", "−").replace("e-", "e−");
 }
 
+const CLEAR = "rgba(0, 0, 0, 0)";
 const KEPT = ["fill", "stroke", "stroke-width", "stroke-dasharray", "stroke-opacity",
   "fill-opacity", "opacity", "font-size", "font-family", "font-weight", "text-anchor",
-  "stroke-linecap", "stroke-linejoin"];
+  "stroke-linecap", "stroke-linejoin", "paint-order"];
 
 /** The drawing as a file's text, with what the style sheet gave it written out. */
 export function standalone(svg) {
@@ -60,7 +61,11 @@ export function standalone(svg) {
   const nodes = [svg, ...svg.querySelectorAll("*")];
   [copy, ...copy.querySelectorAll("*")].forEach((node, k) => {
     const computed = getComputedStyle(nodes[k]);
-    for (const name of KEPT) node.setAttribute(name, computed.getPropertyValue(name));
+    for (const name of KEPT) {
+      const value = computed.getPropertyValue(name);
+      // Programs that do not know this colour draw it black.
+      node.setAttribute(name, value === CLEAR ? "none" : value);
+    }
     for (const name of ["class", "tabindex", "aria-roledescription"]) node.removeAttribute(name);
   });
   const [, , width, height] = svg.getAttribute("viewBox").split(" ");

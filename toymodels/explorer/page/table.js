@@ -1,30 +1,29 @@
-// Every number of a frame, for those who would rather read.
+// Numbers in tables, for those who would rather read: all of a frame, and of the rooms.
 
 import { brief } from "./svg.js";
 
+/** A table of heads and rows; the first cell of a row names it. */
+export function filled(table, words, heads, rows) {
+  const cell = (scope, text) => Object.assign(document.createElement("th"), { scope, textContent: text });
+  const head = document.createElement("thead");
+  head.insertRow().append(...heads.map((text) => cell("col", text)));
+  const body = document.createElement("tbody");
+  for (const [name, ...texts] of rows) {
+    const row = body.insertRow();
+    row.append(cell("row", name));
+    for (const text of texts) row.insertCell().textContent = text;
+  }
+  table.replaceChildren(Object.assign(document.createElement("caption"), { textContent: words }), head, body);
+}
+
+/** Every number of a frame. */
 export function fillTable(table, frame) {
   const shapeOf = new Map();
   for (const shape of frame.shapes) shape.members.forEach((i) => shapeOf.set(i, shape.name));
   const heads = ["feature", "‖W‖", "b", "D", "shape", ...frame.W.map((_, k) => `W ${k + 1}`)];
-  const head = document.createElement("thead");
-  const top = head.insertRow();
-  for (const text of heads) {
-    const cell = document.createElement("th");
-    Object.assign(cell, { scope: "col", textContent: text });
-    top.append(cell);
-  }
-  const body = document.createElement("tbody");
-  frame.norms.forEach((norm, i) => {
-    const row = body.insertRow();
-    const first = document.createElement("th");
-    Object.assign(first, { scope: "row", textContent: i + 1 });
-    row.append(first);
-    const numbers = [norm, frame.b[i], frame.dimensionality[i]].map(brief);
-    for (const text of [...numbers, shapeOf.get(i) ?? "not stored", ...frame.W.map((line) => brief(line[i]))]) {
-      row.insertCell().textContent = text;
-    }
-  });
-  const caption = document.createElement("caption");
-  caption.textContent = `Step ${brief(frame.step)}, loss ${brief(frame.loss)}`;
-  table.replaceChildren(caption, head, body);
+  const rows = frame.norms.map((norm, i) => [
+    i + 1, ...[norm, frame.b[i], frame.dimensionality[i]].map(brief),
+    shapeOf.get(i) ?? "not stored", ...frame.W.map((line) => brief(line[i])),
+  ]);
+  filled(table, `Step ${brief(frame.step)}, loss ${brief(frame.loss)}`, heads, rows);
 }

@@ -29,6 +29,18 @@ export async function savePng(svg, name) {
   saveAs(blob, `${name}.png`);
 }
 
+/** Below a figure: two small buttons that save it. `name` gives the file's name. */
+export function addSaves(place, title, name) {
+  const row = Object.assign(document.createElement("div"), { className: "saves", id: `${place.id}-saves` });
+  for (const [kind, save] of [["SVG", saveSvg], ["PNG", savePng]]) {
+    const button = Object.assign(document.createElement("button"), { type: "button", textContent: kind });
+    button.setAttribute("aria-label", `Save ${title} as ${kind}`);
+    button.addEventListener("click", () => save(place.querySelector("svg"), name()));
+    row.append(button);
+  }
+  place.after(row);
+}
+
 /** Whether it could be copied; other addresses than loopback do not allow it. */
 export async function copied(text) {
   try {

@@ -1,11 +1,9 @@
 // The picture of W alone, for a notebook: one frame, or those of a training with a slider.
 
 import { onScheme } from "./colours.js";
-import { GraphView } from "./graph.js";
-import { LineView, PlaneView } from "./plane.js";
-import { SphereView } from "./sphere.js";
 import { shapeDetail, shapeTitle } from "./story.js";
 import { brief } from "./svg.js";
+import { fittingView } from "./views.js";
 
 function made(place, name, properties = {}) {
   const node = Object.assign(document.createElement(name), properties);
@@ -25,19 +23,12 @@ export function render({ model, el }) {
   const help = made(box, "p", { className: "faint small" });
   let view = null;
 
-  function fittingView(frame) {
-    const kind = { 1: LineView, 2: PlaneView, 3: SphereView }[frame.W.length] ?? GraphView;
-    if (view instanceof kind) return;
-    stage.replaceChildren();
-    view = new kind(stage, draw);
-    help.textContent = view.help;
-  }
-
   function draw() {
     const frames = model.get("frames");
     const place = Math.min(Math.max(model.get("place"), 0), frames.length - 1);
     const frame = frames[place];
-    fittingView(frame);
+    view = fittingView(stage, view, frame.W.length, draw);
+    help.textContent = view.help;
     view.draw(frame, { moving: false });
     const title = shapeTitle(frame);
     const detail = shapeDetail(frame);
@@ -59,9 +50,10 @@ export function render({ model, el }) {
     draw();
   });
   for (const name of ["change:frames", "change:place"]) model.on(name, draw);
-  onScheme(draw);
+  const stopScheme = onScheme(draw);
   draw();
   return () => {
+    stopScheme();
     for (const name of ["change:frames", "change:place"]) model.off(name, draw);
   };
 }
