@@ -176,9 +176,9 @@ def test_every_room_after_its_first_question(axe, window):
     primary = page.locator("section.room button.primary").all()
     for name in [button.get_attribute("id") for button in primary]:
         button = page.locator(f"#{name}")
-        button.scroll_into_view_if_needed()
         if not (button.is_visible() and button.is_enabled()):
             continue
+        button.scroll_into_view_if_needed()
         button.click()
         busy = page.locator("section.room [aria-busy=true], section.room.is-busy")
         page.wait_for_timeout(300)
