@@ -33,7 +33,7 @@ def test_play_reaches_a_pentagon_that_is_named(visit):
     page.select_option("#pace", "6000")
     has_shape(page, "Pentagon")
     wait_until(page, lambda: "% from ideal" in page.text_content("#shape-detail"))
-    assert page.locator(".arm line").count() == 5
+    assert page.locator("#stage .arm line").count() == 5
     assert page.locator(".outline polygon").count() == 1
     label = page.get_attribute("svg.stage", "aria-label")
     assert "Pentagon" in label and "5 of 5 features" in label
@@ -78,7 +78,7 @@ def test_other_settings_restart(visit):
     page.fill("#setting-n", "7")
     page.press("#setting-n", "Enter")
     wait_until(page, lambda: step_of(page) == 0)
-    assert page.locator(".arm line").count() == 7
+    assert page.locator("#stage .arm line").count() == 7
 
 
 def test_the_server_objects_beside_the_field(chromium, served):

@@ -8,6 +8,7 @@ from explorer_pages import (
     example,
     figure_files,
     pause,
+    session_of,
     step_of,
     visiting,
     wait_until,
@@ -45,20 +46,29 @@ def planted_pentagon(visit):
     return page
 
 
-def test_a_raised_share_gives_the_point_a_corner(visit):
+def test_a_raised_share_gives_the_point_a_corner(visit, served):
     page = visit.page()
     example(page, "A corner is taken")
     page.wait_for_selector("#plant-chips :checked >> nth=4")
-    wait_until(page, lambda: step_of(page) > 1500)
+    pause(page)
+    # At a fixed step: which feature makes room depends on when the share is raised.
+    page.click("#restart")
+    wait_until(page, lambda: step_of(page) == 0)
+    trainer = session_of(page, served).trainer
+    trainer.slow_down(None)
+    trainer.step(2000)
+    wait_until(page, lambda: step_of(page) == 2000)
     assert length_of(page) < 0.5
     assert "control" in page.text_content("#plant-story")
     page.get_by_role("button", name="5 %", exact=True).click()
-    wait_until(page, lambda: length_of(page) > 1.5)
-    wait_until(page, lambda: "corner of its own" in page.text_content("#plant-story"))
+    wait_until(page, lambda: trainer.controls.backdoor_rate == 0.05)
+    trainer.step(4000)
+    wait_until(page, lambda: step_of(page) == 6000)
+    assert length_of(page) > 1.5
+    assert "corner of its own" in page.text_content("#plant-story")
     assert page.input_value("#setting-backdoor_rate") == "0.05"
     pressed = page.get_by_role("button", name="5 %", exact=True)
     assert pressed.get_attribute("aria-pressed") == "true"
-    pause(page)
     # Once in the large picture, once beside the share.
     page.locator("#plant-stage").scroll_into_view_if_needed()
     page.wait_for_selector("#plant-stage polygon.planted")
