@@ -26,12 +26,7 @@ import jax
 from experiments.registry import Experiment
 from experiments.runner import Job, Prepared, Told, compute, prepare
 from experiments.trainer import Stopped
-from toymodels.compilation import (
-    is_crowded,
-    keep_compiled,
-    limit_threads,
-    release_compiled,
-)
+from toymodels.compilation import keep_compiled, limit_threads
 from toymodels.disk import StoreError
 from toymodels.store import Store
 from toymodels.training.blocks import core_count
@@ -329,8 +324,6 @@ def _prepared(task: Task, place: int, job: Job) -> Prepared | None:
 
 def _attempt(prepared: Prepared, job: Job) -> Told | None:
     """Compute into the store; None where that fails, which is said when it is due."""
-    if is_crowded():
-        release_compiled()
     try:
         return compute(prepared, job)
     except (Stopped, StoreError):

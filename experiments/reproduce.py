@@ -37,7 +37,7 @@ from experiments.registry import Experiment, find_experiments, select
 from experiments.runner import SCALES, Job, Outcome, Prepared, prepare, run
 from experiments.trainer import Stopped
 from toymodels.claims import Claim
-from toymodels.compilation import is_crowded, keep_compiled, release_compiled
+from toymodels.compilation import keep_compiled
 from toymodels.config import SettingsError, check_choice, check_count
 from toymodels.disk import StoreError
 from toymodels.features import DEFAULT_GENERATOR, GENERATORS
@@ -190,8 +190,6 @@ def _run_all(
     for place, item in enumerate(prepared):
         if job.stop():
             return False
-        if is_crowded():
-            release_compiled()
         display.begin(item)
         try:
             if others.wait(place, job, display.begin):

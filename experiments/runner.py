@@ -21,6 +21,7 @@ from experiments.registry import Experiment, settings_class
 from experiments.source import code_hash
 from experiments.trainer import Trainer
 from toymodels.claims import Claim
+from toymodels.compilation import is_crowded, release_compiled
 from toymodels.config import SettingsError, to_json
 from toymodels.disk import StoreError
 from toymodels.features import DEFAULT_GENERATOR
@@ -179,6 +180,8 @@ def _texts(caught: Iterable[warnings.WarningMessage]) -> tuple[str, ...]:
 
 
 def _result(prepared: Prepared, job: Job) -> tuple[Result, bool]:
+    if is_crowded():
+        release_compiled()
     if job.only_plot:
         found = job.store.load(prepared.key)
     else:
