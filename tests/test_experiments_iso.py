@@ -10,12 +10,12 @@ import pytest
 import toymodels as tm
 from experiments.iso import activations, feature_pairs, misalignment, trained
 from experiments.iso._ensembles import LEVELS as TRAINED_LEVELS
-from experiments.iso._frozen import DEFAULT, LEVELS, FrozenModels
+from experiments.iso._frozen import DEFAULT, LEVELS, FrozenModels, within_span
 from experiments.iso._trained import Models, measured, models_of, served
 from toymodels.claims import INCONCLUSIVE, NOT_SUPPORTED, SUPPORTED
 from toymodels.config import to_json
-from toymodels.probes import Rays, check_planes
-from toymodels.probes.exponents import FEATURE, RANDOM
+from toymodels.probes import Rays, Subject, check_planes
+from toymodels.probes.exponents import FEATURE, RANDOM, plane_contours
 from toymodels.result import Result
 
 # --- the frozen denoisers ------------------------------------------------------------
@@ -38,6 +38,30 @@ def test_pairs_are_inactive_features_and_other_seeds_have_others():
     np.testing.assert_array_equal(settings.base()[:, 0].nonzero()[0], [0, 1])
     other = dataclasses.replace(settings, seed=1)
     assert not np.array_equal(other.params(model)[0]["E"], params["E"])
+
+
+@pytest.mark.parametrize("activation", ["tanh3", "relu", "identity"])
+def test_what_no_neuron_sees_is_left_out_of_a_contour(activation):
+    settings = FrozenModels.preset("smoke")
+    model = settings.model(activation=activation)
+    params, _ = settings.params(model)
+    u, v = settings.planes(model, params)
+    x, rays = settings.base(), settings.rays()
+    one = jax.tree.map(lambda leaf: leaf[0], params)
+    whole = Subject(model, one, "input")
+    small, turn = within_span(model, one)
+    assert small.model.n == model.neurons < model.n
+    expected = plane_contours(whole, x, u[0], v[0], levels=LEVELS, rays=rays)
+    found = plane_contours(
+        small, turn(x), turn(u[0]), turn(v[0]), levels=LEVELS, rays=rays
+    )
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4)
+    # Nothing is left out where there are more neurons than features.
+    wide = dataclasses.replace(model, neurons=model.n + 1)
+    kept, same = within_span(wide, wide.init(jax.random.key(0)))
+    assert kept.model == wide
+    assert same(x) is x
 
 
 def test_planes_are_turned_by_the_angle_or_on_one_side_alone():

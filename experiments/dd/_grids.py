@@ -1,7 +1,7 @@
 """Ensembles over T whose loss or dimensionality is one curve: DD-5, 6, 9, 10 to 12.
 
-Values of T are trained in groups, filled up to the largest of each with points that
-have no copies, so that a few compiled programs serve all of them.
+Two neighbouring T are trained together, the smaller sets filled up with points that
+have no copies, so that fewer compiled programs serve all of them.
 
 Axis letters: `decays` weight decays, `sets` data sets, `levels` of T.
 """
@@ -16,8 +16,9 @@ import toymodels as tm
 from experiments.finite_models import FiniteModels
 from toymodels.config import settings
 
-# In a group the largest T is at most so many times the smallest.
-SPREAD = 8
+# Of two T that are trained together, the larger is less than so many times the smaller:
+# a third neighbour would cost more in points without copies than its program takes.
+SPREAD = 4
 
 
 @settings
@@ -80,10 +81,10 @@ def over_points(
 
 
 def grouped(points: Sequence[int]) -> list[tuple[int, ...]]:
-    """Rising numbers in groups, from the largest down, none much below its largest."""
+    """Rising numbers in pairs, from the largest down; far neighbours stay alone."""
     groups: list[tuple[int, ...]] = []
     for T in sorted(points, reverse=True):
-        if groups and T * SPREAD > groups[-1][-1] and len(groups[-1]) < 3:
+        if groups and len(groups[-1]) == 1 and T * SPREAD > groups[-1][0]:
             groups[-1] = (T, *groups[-1])
         else:
             groups.append((T,))

@@ -13,7 +13,9 @@ Axis letters: `seeds`, n features, `neurons`, `pairs`, `kinds` of planes, `thres
 `angles`.
 """
 
+import dataclasses
 import functools
+from collections.abc import Callable
 from typing import Any, ClassVar, Self
 
 import jax
@@ -23,7 +25,7 @@ from jaxtyping import Array, Float, PRNGKeyArray
 
 import toymodels as tm
 from toymodels.config import check_choice, content_hash, settings
-from toymodels.models import ModelSettings, Params, ScaleScan, scan_grid, scan_scales
+from toymodels.models import Params, ScaleScan, scan_grid, scan_scales
 from toymodels.plotting import caption_line
 from toymodels.probes import Level, Rays, Subject
 from toymodels.probes.exponents import Exponents, draw_planes, plane_contours, summarise
@@ -168,7 +170,7 @@ class FrozenModels:
 
 @functools.partial(jax.jit, static_argnums=(0, 1, 2))
 def contours_of_models(
-    model: ModelSettings,
+    model: tm.FrozenDenoiser,
     levels: tuple[Level, ...],
     rays: Rays,
     params: Params,
@@ -179,7 +181,27 @@ def contours_of_models(
 
     def of_model(one: tuple) -> tuple[Array, Array]:
         params, (u, v) = one
-        subject = Subject(model, params, "input")
-        return plane_contours(subject, x, u, v, levels=levels, rays=rays)
+        subject, turn = within_span(model, params)
+        return plane_contours(
+            subject, turn(x), turn(u), turn(v), levels=levels, rays=rays
+        )
 
     return jax.lax.map(of_model, (params, planes))
+
+
+def within_span(
+    model: tm.FrozenDenoiser, params: Params
+) -> tuple[Subject, Callable[[Array], Array]]:
+    """The same responses from no more inputs and outputs than there are neurons.
+
+    With Eᵀ = Q R the neurons see E x = Rᵀ Qᵀ x, and ‖Eᵀ a‖ = ‖R a‖, so the
+    model with Rᵀ in place of E has the same changes of its output at Qᵀ x.
+
+    Returns:
+        The input layer of that model, and what takes (…, n, batch) to (…, d, batch).
+    """
+    if model.n <= model.neurons:
+        return Subject(model, params, "input"), lambda x: x
+    Q, R = jnp.linalg.qr(params["E"].T)
+    small = dataclasses.replace(model, n=model.neurons)
+    return Subject(small, {**params, "E": R.T}, "input"), lambda x: Q.T @ x

@@ -21,6 +21,7 @@ from jaxtyping import Array, Float, Int
 from toymodels.config import SettingsError, check_count, check_range, settings
 from toymodels.models.activations import activation, check_activation
 from toymodels.models.base import ModelSettings, Params, merged
+from toymodels.models.few_dimensions import affine, is_fewer
 from toymodels.models.initialisers import check_initialiser, initial_matrix
 
 
@@ -58,9 +59,12 @@ class AutoencoderModule(nnx.Module):
     def decode(self, h: Float[Array, "d batch"]) -> Float[Array, "n batch"]:
         """The output from a hidden activation."""
         model = self.model
-        out = (self.W[...].T if model.tied else self.W_out[...]) @ h
-        if model.bias:
-            out = out + self.b[...][:, None]
+        M = self.W[...].T if model.tied else self.W_out[...]
+        if model.bias and is_fewer(model.n, model.d):
+            out = affine(M, h, self.b[...])
+        else:
+            out = M @ h
+            out = out + self.b[...][:, None] if model.bias else out
         return activation(model.activation, model.threshold)(out)
 
     def __call__(self, x: Float[Array, "n batch"]) -> Float[Array, "n batch"]:
