@@ -40,17 +40,31 @@ def test_pairs_are_inactive_features_and_other_seeds_have_others():
     assert not np.array_equal(other.params(model)[0]["E"], params["E"])
 
 
-@pytest.mark.parametrize("activation", ["tanh3", "relu", "identity"])
-def test_what_no_neuron_sees_is_left_out_of_a_contour(activation):
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"activation": "identity"},
+        {"activation": "relu", "shift": -1.0},
+        {"activation": "jumprelu", "threshold": 1.0},
+    ],
+    ids=str,
+)
+def test_what_no_neuron_sees_is_left_out_of_a_contour(changes):
     settings = FrozenModels.preset("smoke")
-    model = settings.model(activation=activation)
+    model = settings.model(**changes)
     params, _ = settings.params(model)
+    if changes:
+        params = {**params, "c_in": jnp.ones(settings.seeds)}
     u, v = settings.planes(model, params)
     x, rays = settings.base(), settings.rays()
     one = jax.tree.map(lambda leaf: leaf[0], params)
     whole = Subject(model, one, "input")
     small, turn = within_span(model, one)
-    assert small.model.n == model.neurons < model.n
+    # Some neuron is at the threshold exactly, where rounding would decide.
+    assert model.activation != "jumprelu" or (one["E"] @ x == model.threshold).any()
+    jumps = model.activation == "jumprelu"
+    assert small.model.n == (model.n if jumps else model.neurons)
     expected = plane_contours(whole, x, u[0], v[0], levels=LEVELS, rays=rays)
     found = plane_contours(
         small, turn(x), turn(u[0]), turn(v[0]), levels=LEVELS, rays=rays

@@ -5,12 +5,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import pytest
 
 pytest.importorskip("uvicorn", reason="the extra `explore` is missing")
 
 from toymodels.compilation import XLA_THREADS
-from toymodels.explorer.serve import leave_a_core_free
+from toymodels.explorer.serve import (
+    SWITCH_SECONDS,
+    leave_a_core_free,
+    share_the_cores,
+)
 
 THREADS = """
 import os, sys
@@ -42,6 +47,18 @@ def test_the_number_that_somebody_chose_stays(monkeypatch):
     monkeypatch.setenv(XLA_THREADS, "5")
     leave_a_core_free()
     assert os.environ[XLA_THREADS] == "5"
+
+
+def test_threads_wait_less_for_each_other():
+    name = "jax_cpu_enable_async_dispatch"
+    before = sys.getswitchinterval(), getattr(jax.config, name)
+    try:
+        share_the_cores()
+        assert sys.getswitchinterval() == pytest.approx(SWITCH_SECONDS)
+        assert getattr(jax.config, name) is False
+    finally:
+        sys.setswitchinterval(before[0])
+        jax.config.update(name, before[1])
 
 
 @pytest.mark.slow

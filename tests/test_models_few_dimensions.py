@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import toymodels as tm
-from toymodels.models.few_dimensions import FEWEST_OUTPUTS, affine, is_fewer
+from toymodels.models.few_dimensions import FEWEST_OUTPUTS, affine, sum_is_faster
 
 
 @pytest.mark.parametrize("d", [1, 2, 3])
@@ -35,9 +35,9 @@ def test_value_and_derivative_are_those_of_a_product(d):
 @pytest.mark.parametrize("bias", [True, False])
 def test_a_wide_model_of_two_dimensions_is_what_numpy_says(tied, bias):
     n, d = FEWEST_OUTPUTS, 2
-    assert is_fewer(n, d)
-    assert not is_fewer(n - 1, d)
-    assert not is_fewer(n, 4)
+    assert sum_is_faster(n, d)
+    assert not sum_is_faster(n - 1, d)
+    assert not sum_is_faster(n, 4)
     model = tm.Autoencoder(n=n, d=d, tied=tied, bias=bias)
     params = model.init(jax.random.key(0))
     if bias:
@@ -47,3 +47,27 @@ def test_a_wide_model_of_two_dimensions_is_what_numpy_says(tied, bias):
     out = (W.T if tied else np.asarray(params["W_out"], float)) @ (W @ x)
     expected = np.maximum(out + np.asarray(params.get("b", np.zeros(n)))[:, None], 0)
     np.testing.assert_allclose(model.apply(params, x), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize("tied", [True, False])
+def test_an_ensemble_has_the_gradient_of_the_product(tied):
+    n, d, runs = FEWEST_OUTPUTS, 2, 3
+    model = tm.Autoencoder(n=n, d=d, tied=tied)
+    params = jax.vmap(model.init)(jax.random.split(jax.random.key(0), runs))
+    x = jax.random.uniform(jax.random.key(1), (runs, n, 20))
+
+    def by_product(params, x):
+        W = params["W"]
+        M = W.T if tied else params["W_out"]
+        return jax.nn.relu(M @ (W @ x) + params["b"][:, None])
+
+    def gradient(apply):
+        def loss(params, x):
+            return ((apply(params, x) - x) ** 2).sum()
+
+        return jax.vmap(jax.grad(loss))(params, x)
+
+    found, expected = gradient(model.apply), gradient(by_product)
+    assert set(found) == set(expected)
+    for name, leaf in expected.items():
+        np.testing.assert_allclose(found[name], leaf, rtol=1e-3, atol=1e-3)

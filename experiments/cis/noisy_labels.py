@@ -27,7 +27,7 @@ labels; initial weights).
 
 The identity x of the target goes around the neurons in the source; left out on both
 sides here, the same numbers remain. One sample of a claim is one seed, with an
-embedding of its own. Run time at laptop scale: about 25 s on two idle cores.
+embedding of its own. Run time at laptop scale: about 35 s on two idle cores.
 
 Axis letters: `seeds`, `scales` of M, n features, `neurons`.
 """

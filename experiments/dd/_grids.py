@@ -16,8 +16,8 @@ import toymodels as tm
 from experiments.finite_models import FiniteModels
 from toymodels.config import settings
 
-# Of two T that are trained together, the larger is less than so many times the smaller:
-# a third neighbour would cost more in points without copies than its program takes.
+# Of two T that are trained together, the larger is less than so many times the smaller,
+# which is filled up to it.
 SPREAD = 4
 
 
@@ -84,6 +84,7 @@ def grouped(points: Sequence[int]) -> list[tuple[int, ...]]:
     """Rising numbers in pairs, from the largest down; far neighbours stay alone."""
     groups: list[tuple[int, ...]] = []
     for T in sorted(points, reverse=True):
+        # To fill up a third would take longer than to compile a program for it.
         if groups and len(groups[-1]) == 1 and T * SPREAD > groups[-1][0]:
             groups[-1] = (T, *groups[-1])
         else:

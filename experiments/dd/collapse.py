@@ -69,7 +69,7 @@ class Collapse(PointGrid):
         """The settings of a scale."""
         presets: dict[str, dict[str, Any]] = {
             "smoke": {
-                "n": 40, "sparsities": (0.8, 0.9), "points": (5, 20, 80),
+                "n": 40, "sparsities": (0.8, 0.9), "points": (5, 20, 60),
                 "dimensions": (2,), "sets": 3, "steps": 200,
             },
             "laptop": {},

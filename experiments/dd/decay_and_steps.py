@@ -74,7 +74,7 @@ class DecayAndSteps(PointGrid):
         """The settings of a scale."""
         presets: dict[str, dict[str, Any]] = {
             "smoke": {
-                "n": 40, "sparsity": 0.9, "sparser": 0.95, "points": (5, 20, 80),
+                "n": 40, "sparsity": 0.9, "sparser": 0.95, "points": (5, 20, 60),
                 "sets": 3, "steps": 200,
             },
             "laptop": {},

@@ -60,7 +60,7 @@ class HeatMap(PointGrid):
         """The settings of a scale."""
         presets: dict[str, dict[str, Any]] = {
             "smoke": {
-                "n": 40, "sparsity": 0.9, "points": (5, 20, 80), "sets": 3,
+                "n": 40, "sparsity": 0.9, "points": (5, 20, 60), "sets": 3,
                 "dimensions": (2, 4), "steps": 200,
             },
             "laptop": {},

@@ -192,15 +192,18 @@ def contours_of_models(
 def within_span(
     model: tm.FrozenDenoiser, params: Params
 ) -> tuple[Subject, Callable[[Array], Array]]:
-    """The same responses from no more inputs and outputs than there are neurons.
+    """A model of no more features than neurons, whose outputs change by as much.
 
-    With Eᵀ = Q R the neurons see E x = Rᵀ Qᵀ x, and ‖Eᵀ a‖ = ‖R a‖, so the
-    model with Rᵀ in place of E has the same changes of its output at Qᵀ x.
+    With Eᵀ = Q R the neurons see E x = Rᵀ Qᵀ x, and ‖Eᵀ a‖ = ‖R a‖. So the model with
+    Rᵀ in place of E answers Qᵀ y at Qᵀ x: it has the contours of the first in a plane
+    that Q has turned, but no features of its own.
 
     Returns:
-        The input layer of that model, and what takes (…, n, batch) to (…, d, batch).
+        The input layer of that model, and what takes (…, n, batch) to (…, neurons,
+        batch).
     """
-    if model.n <= model.neurons:
+    # JumpReLU jumps where E x of a k-hot sample may lie exactly: rounding would decide.
+    if model.n <= model.neurons or model.activation == "jumprelu":
         return Subject(model, params, "input"), lambda x: x
     Q, R = jnp.linalg.qr(params["E"].T)
     small = dataclasses.replace(model, n=model.neurons)

@@ -17,7 +17,7 @@ pairs have no boundary on an axis, since random directions answer with more than
 features do within the reach; nothing was changed for it.
 
 One sample of a claim is one seed (a draw of E with its pairs), median over its pairs.
-Run time at laptop scale: 25 s on two idle cores.
+Run time at laptop scale: 10 s on two idle cores.
 
 Axis letters: `seeds`, `kinds` of planes, `thresholds`, `pairs`, `angles`.
 """

@@ -20,7 +20,7 @@ is 2 by construction).
 
 Absolute τ (ISO-1) has no meaning across models whose outputs differ in scale, and is
 left out. One sample of a claim is one seed, median over its pairs. Run time at laptop
-scale: 60 s on two idle cores, after the denoisers of the plateau experiments.
+scale: 70 s on two idle cores, after the denoisers of the plateau experiments.
 
 Axis letters: `rows` models, `seeds`, `kinds` of planes, `thresholds`, `snaps`.
 """

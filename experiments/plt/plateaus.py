@@ -21,7 +21,7 @@ with shuffled coordinates. `feature` adds one that is off; the figure has other 
 
 KL is that of a logistic readout, which is a threshold: the linear model has more of a
 plateau than none there, and its features stand out too. One sample of a claim is one
-seed. Run time at laptop scale: 70 s on two idle cores, most of it training that PLT-4
+seed. Run time at laptop scale: 55 s on two idle cores, most of it training that PLT-4
 to PLT-8 share.
 
 Axis letters: `seeds`, `families`, `bases`, `radii`.

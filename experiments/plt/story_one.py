@@ -22,7 +22,7 @@ there is no conversion that could make a gap, and these two only say whether the
 make one. Story 1 is decided by the normalised model. In KL a gap may persist at the
 last layer, because a logistic readout is itself a threshold (SCIENCE 4.1): reported.
 
-One sample of a claim is one seed. Run time at laptop scale: 50 s on two idle cores.
+One sample of a claim is one seed. Run time at laptop scale: 35 s on two idle cores.
 
 Axis letters: `seeds`, `layers`, `bases`, `radii`.
 """

@@ -24,7 +24,7 @@ the denoiser no maximum lay at a feature in calibration, on seed 1.
 Ends of ascents closer than 37 degrees (cos 0.8) are one maximum; a flat top, such as
 where an output has been pushed to 0, is reached at its rim and counts as found there.
 
-A sample of a claim is one seed. Run time at laptop scale: 25 s on two idle cores, after
+A sample of a claim is one seed. Run time at laptop scale: 35 s on two idle cores, after
 the training of the ensembles (7 s) and of the denoisers, which PLT reads too.
 
 Axis letters: `runs`, `radii`, `bases`, `maxima`.

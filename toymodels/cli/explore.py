@@ -45,6 +45,7 @@ class Explore:
                 ExplorerServer,
                 leave_a_core_free,
                 listening,
+                share_the_cores,
             )
         except ModuleNotFoundError as error:
             if (error.name or "").partition(".")[0] not in ("starlette", "uvicorn"):
@@ -63,6 +64,7 @@ class Explore:
             webbrowser.open(address)
         if is_loopback(self.host):
             leave_a_core_free()
+            share_the_cores()
         server = ExplorerServer(
             Sessions(self.max_sessions), host=self.host, token=token
         )

@@ -20,7 +20,7 @@ from toymodels.geometry import Shape, find_shapes, measure, tegum_name
 
 # Shapes of many joined features take a fifth of a second; this share of the time at
 # most goes into naming them, so that a page cannot slow the training down.
-SHARE_FOR_SHAPES = 0.1
+SHARE_FOR_SHAPES = 0.03
 # Enough digits for a picture; weights for others come as safetensors.
 DIGITS = 5
 

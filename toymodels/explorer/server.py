@@ -47,7 +47,7 @@ from toymodels.explorer.takeaway import page_file, script_file, weights_file
 from toymodels.explorer.trainer import ENDED, EndedError
 
 # Somewhat more than the thirty that a page should get even when the machine is busy.
-FRAMES_PER_SECOND = 34
+FRAMES_PER_SECOND = 32
 # Through proxies that close what is silent, and so that a vanished browser is noticed.
 HEARTBEAT_SECONDS = 10.0
 SWEEP_SECONDS = 5.0

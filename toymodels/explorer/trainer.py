@@ -34,9 +34,9 @@ from toymodels.training.state import (
     plan_of,
 )
 
-# Of a frame: long enough that looking costs little, short enough to look smooth.
-FRAME_SECONDS = 1 / 60
-MOST_CHUNK = 500
+# Of a chunk: long enough that looking costs little, and shorter than a page's frames.
+FRAME_SECONDS = 1 / 40
+MOST_CHUNK = 4000
 MOST_FRAMES = 400
 # Of changed settings in one run; a slider that is dragged makes one a frame.
 MOST_CHANGES = 5000

@@ -21,7 +21,7 @@ from jaxtyping import Array, Float, Int
 from toymodels.config import SettingsError, check_count, check_range, settings
 from toymodels.models.activations import activation, check_activation
 from toymodels.models.base import ModelSettings, Params, merged
-from toymodels.models.few_dimensions import affine, is_fewer
+from toymodels.models.few_dimensions import affine, sum_is_faster
 from toymodels.models.initialisers import check_initialiser, initial_matrix
 
 
@@ -60,7 +60,7 @@ class AutoencoderModule(nnx.Module):
         """The output from a hidden activation."""
         model = self.model
         M = self.W[...].T if model.tied else self.W_out[...]
-        if model.bias and is_fewer(model.n, model.d):
+        if model.bias and sum_is_faster(model.n, model.d):
             out = affine(M, h, self.b[...])
         else:
             out = M @ h
@@ -75,6 +75,9 @@ class AutoencoderModule(nnx.Module):
 @settings
 class Autoencoder(ModelSettings):
     """Settings of M1, M1h and their linear control.
+
+    With n ≥ 64, d ≤ 3 and a bias the output has reverse-mode derivatives only: `jacrev`
+    of `grad` where one would write `hessian`.
 
     Args:
         n: number of features.

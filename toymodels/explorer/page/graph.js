@@ -5,7 +5,7 @@
 
 import { diverging, featureColour, isDark } from "./colours.js";
 import { Marks, lengthOf } from "./planted.js";
-import { add, pool, set } from "./svg.js";
+import { add, pool, set, tell } from "./svg.js";
 
 const WIDTH = 640;
 const SPACE = 106;
@@ -115,14 +115,14 @@ export class GraphView {
       // Outside of the dot there is no room, inside either colour can be read.
       const share = n > 1 ? i / (n - 1) : 0;
       set(names[i], { x, y: y + 4, class: stored && (isDark() || share > 0.62) ? "on-light" : stored ? "on-dark" : "plain" });
-      names[i].textContent = r > 9 ? i + 1 : "";
+      tell(names[i], r > 9 ? i + 1 : "");
     }
     const [px, py] = places.get(PLANTED) ?? [0, 0];
     this.placed.draw({ planted: frame.planted }, () => [px, py], [px, py]);
     const labels = pool(this.titles, "text", titles.length);
     titles.forEach((title, k) => {
       set(labels[k], { x: title.x, y: title.y, class: title.start ? "start" : "" });
-      labels[k].textContent = title.text;
+      tell(labels[k], title.text);
     });
   }
 

@@ -1,7 +1,7 @@
 // WᵀW and b as a heat map, whose cells can be read one by one.
 
 import { diverging } from "./colours.js";
-import { brief } from "./svg.js";
+import { brief, tell } from "./svg.js";
 
 const GAP = 0.6;
 const MOST_PIXELS = 900;
@@ -53,8 +53,8 @@ export class HeatMap {
       for (let j = 0; j < n; j++) fill(this.gram[i][j], j, i);
       fill(frame.b[i], n + GAP, i);
     }
-    this.low.textContent = brief(-limit);
-    this.high.textContent = brief(limit);
+    tell(this.low, brief(-limit));
+    tell(this.high, brief(limit));
     this.mark(context);
     this.say();
   }
@@ -74,7 +74,7 @@ export class HeatMap {
 
   say() {
     if (!this.cell) {
-      this.text.textContent = this.hint;
+      tell(this.text, this.hint);
       return;
     }
     const [i, j] = this.cell;
@@ -83,7 +83,7 @@ export class HeatMap {
       : i === j
         ? `Feature ${i + 1} on itself: ‖W‖² = ${brief(this.gram[i][j])}`
         : `Feature ${j + 1} on the output of feature ${i + 1}: ${brief(this.gram[i][j])}`;
-    this.text.textContent = words;
+    tell(this.text, words);
   }
 
   choose(cell) {

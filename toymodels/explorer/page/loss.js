@@ -1,6 +1,6 @@
 // The loss so far, with the losses of known solutions, and the losses that are kept.
 
-import { add, brief, drawing, pool, set, ticks } from "./svg.js";
+import { add, brief, drawing, pointsOf, pool, set, tell, ticks } from "./svg.js";
 
 const CHART = { width: 420, height: 210, left: 50, right: 12, top: 12, bottom: 30 };
 const MOST_POINTS = 700;
@@ -57,7 +57,7 @@ export class LossChart {
     const tall = CHART.height - CHART.top - CHART.bottom;
     const y = (loss) => CHART.top + tall * (1 - (Math.log10(loss) - low) / (high - low));
     this.drawGrid(low, high, span, x, y, logarithmic);
-    set(this.curve, { points: points.map(([step, loss]) => `${x(step).toFixed(1)},${y(loss).toFixed(1)}`).join(" ") });
+    set(this.curve, { points: pointsOf(points.map(([step, loss]) => [x(step), y(loss)])) });
     const shown = frame.loss > 0;
     set(this.now, shown ? { cx: x(frame.step), cy: y(frame.loss), opacity: 1 } : { opacity: 0 });
     const lines = pool(this.lines, "line", frame.theory.length);
@@ -68,7 +68,7 @@ export class LossChart {
       // Above its line, and below where the line above has no room for both.
       const crowded = k > 0 && heights[k] - heights[k - 1] < 16;
       set(names[k], { x: CHART.width - CHART.right - 4, y: heights[k] + (crowded ? 14 : -5) });
-      names[k].textContent = `${line.name}: ${brief(line.loss)}`;
+      tell(names[k], `${line.name}: ${brief(line.loss)}`);
     });
     this.svg.setAttribute("aria-label", `Loss against steps: ${brief(frame.loss)} at step ${brief(frame.step)}. ` +
       frame.theory.map((line) => `${line.name}: ${brief(line.loss)}`).join(", "));
@@ -91,7 +91,7 @@ export class LossChart {
     ];
     [...pool(this.labels, "text", texts.length)].forEach((node, k) => {
       set(node, { x: texts[k].x, y: texts[k].y, class: texts[k].class });
-      node.textContent = texts[k].text;
+      tell(node, texts[k].text);
     });
   }
 }

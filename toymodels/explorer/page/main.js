@@ -9,13 +9,16 @@ import { beginRooms } from "./rooms.js";
 import { SavedRun } from "./saved.js";
 import { capital, shapeDetail, shapeTitle, story } from "./story.js";
 import { DimensionalityStrip, NormStrip } from "./strips.js";
-import { brief } from "./svg.js";
+import { brief, tell } from "./svg.js";
 import { fillTable } from "./table.js";
 import { addSaves, copied, hashOf, saveAs, savePng, saveSvg, settingsOf } from "./take.js";
 import { fittingView } from "./views.js";
 
 const REDUCED_MS = 500;
 const TABLE_MS = 500;
+// While it plays, all beside the main figure is drawn once in so long: what is painted in
+// different corners of a page at the same time makes the browser compose all of it anew.
+const PANELS_MS = 250;
 const SPEAK_MS = 4000;
 // Figures beside the main one: their place, what they show, the name of a file of them.
 const FIGURES = [
@@ -39,7 +42,7 @@ const charts = {
   norms: new NormStrip(byId("norms")),
   heat: new HeatMap(byId("heat"), byId("heat-scale"), byId("heat-low"), byId("heat-high"), byId("heat-text"), (words) => { byId("spoken").textContent = words; }),
 };
-const drawn = { frame: null, at: 0, table: 0, spoken: 0 };
+const drawn = { frame: null, at: 0, panels: 0, table: 0, spoken: 0 };
 let page, run, form, view, newest, past, writtenHash;
 let rooms = [];
 
@@ -80,24 +83,38 @@ function shownFrame() {
   return { ...past, settings, generation, status: HALTED.includes(status) ? "paused" : status };
 }
 
+// Numbers that are no longer numbers have no place; the last picture stays.
+const hasNumbers = (frame) => frame.norms.every((value) => value !== null);
+
 function draw() {
   scheduled = false;
   if (!newest) return;
   const frame = shownFrame();
   drawn.at = performance.now();
   view = fittingView(byId("stage"), view, frame.W.length, schedule);
-  byId("stage-help").textContent = view.help;
-  const finite = frame.norms.every((value) => value !== null);
-  // Numbers that are no longer numbers have no place; the last picture stays.
-  if (finite) view.draw(frame, { moving: !past && newest.status === "playing" && !reducedMotion.matches });
+  tell(byId("stage-help"), view.help);
+  const moves = !past && newest.status === "playing";
+  if (hasNumbers(frame)) view.draw(frame, { moving: moves && !reducedMotion.matches });
+  showStep(frame);
+  if (byId("numbers-details").open) tableSoon();
+  const turned = newest.status !== drawn.status || newest.generation !== drawn.generation;
+  Object.assign(drawn, { frame, status: newest.status, generation: newest.generation });
+  clearTimeout(drawn.later);
+  const wait = moves && !turned ? PANELS_MS - (performance.now() - drawn.panels) : 0;
+  if (wait > 0) drawn.later = setTimeout(drawPanels, wait);
+  else drawPanels();
+}
+
+/** All that is beside the main figure. */
+function drawPanels() {
+  const { frame } = drawn;
+  drawn.panels = performance.now();
   charts.loss.draw(history, frame, Math.max(newest.step, frame.step), byId("log-steps").checked);
-  if (finite) for (const name of ["dimensionality", "norms", "heat"]) charts[name].draw(frame);
+  if (hasNumbers(frame)) for (const name of ["dimensionality", "norms", "heat"]) charts[name].draw(frame);
   showWords(frame);
   showTransport(frame);
   form.show(newest.settings);
   keepHash();
-  if (byId("numbers-details").open) tableSoon();
-  drawn.frame = frame;
   for (const room of rooms) room.show(frame);
 }
 
@@ -119,43 +136,48 @@ function showWords(frame) {
   const title = shapeTitle(frame);
   const detail = shapeDetail(frame);
   const stored = frame.represented.filter(Boolean).length;
-  byId("shape-name").textContent = title;
-  byId("shape-detail").textContent = frame.status === "diverged" ? "" : detail;
-  byId("story").textContent = story(frame);
+  tell(byId("shape-name"), title);
+  tell(byId("shape-detail"), frame.status === "diverged" ? "" : detail);
+  tell(byId("story"), story(frame));
   byId("began").hidden = !frame.start;
-  byId("began-text").textContent = frame.start ? `Began with the weights of ${frame.start}.` : "";
-  byId("loss-number").textContent = brief(frame.loss);
-  byId("loss-text").textContent = frame.theory.length ? `Dashed: ${frame.theory.map((line) => `“${line.name}”, ${line.meaning}`).join("; ")}.` : "";
+  tell(byId("began-text"), frame.start ? `Began with the weights of ${frame.start}.` : "");
+  tell(byId("loss-number"), brief(frame.loss));
+  tell(byId("loss-text"), frame.theory.length ? `Dashed: ${frame.theory.map((line) => `“${line.name}”, ${line.meaning}`).join("; ")}.` : "");
   const total = frame.dimensionality.reduce((sum, value) => sum + (value ?? 0), 0);
-  byId("dimensionality-number").textContent = `sum ${brief(total)} of ${frame.W.length}`;
-  byId("norm-number").textContent = `${stored} of ${frame.norms.length} stored`;
-  byId("heat-number").textContent = `${frame.norms.length} × ${frame.norms.length}`;
+  tell(byId("dimensionality-number"), `sum ${brief(total)} of ${frame.W.length}`);
+  tell(byId("norm-number"), `${stored} of ${frame.norms.length} stored`);
+  tell(byId("heat-number"), `${frame.norms.length} × ${frame.norms.length}`);
   view.svg.setAttribute("aria-label", `${title}${detail ? `, ${detail}` : ""}. ${stored} of ${frame.norms.length} features stored in ${frame.W.length} dimensions, step ${brief(frame.step)}.`);
   const resting = frame.status !== "playing";
   if (resting !== drawn.resting || performance.now() - drawn.spoken > SPEAK_MS) {
     const words = `${frame.status}: ${title}${detail ? `, ${detail}` : ""}`;
-    if (words !== byId("spoken").textContent) byId("spoken").textContent = words;
+    tell(byId("spoken"), words);
     Object.assign(drawn, { resting, spoken: performance.now() });
   }
 }
 
-function showTransport(frame) {
-  const playing = newest.status === "playing";
-  const ended = HALTED.includes(newest.status) && !run.saved;
-  byId("play-mark").textContent = playing ? "❚❚" : "▶";
-  byId("play-word").textContent = playing ? "Pause" : "Play";
-  for (const id of ["play", "step-one", "step-many"]) byId(id).disabled = ended;
-  const speed = playing && newest.steps_per_second ? `, ${brief(newest.steps_per_second)} steps/s` : "";
-  byId("status").textContent = newest.status + speed;
-  byId("status").dataset.status = newest.status;
-  if (document.activeElement !== byId("pace")) byId("pace").value = newest.pace ?? "";
+/** Where the picture is in the training. */
+function showStep(frame) {
   const scrub = byId("scrub");
   const last = run.saved ? run.data.frames[run.data.frames.length - 1].step : newest.step;
   scrub.max = last;
   if (!past) scrub.value = newest.step;
   scrub.disabled = last === 0;
-  byId("scrub-text").textContent = past ? `step ${brief(frame.step)} of ${brief(newest.step)}` : `step ${brief(newest.step)}`;
-  scrub.setAttribute("aria-valuetext", byId("scrub-text").textContent);
+  const words = past ? `step ${brief(frame.step)} of ${brief(newest.step)}` : `step ${brief(newest.step)}`;
+  tell(byId("scrub-text"), words);
+  scrub.setAttribute("aria-valuetext", words);
+}
+
+function showTransport(frame) {
+  const playing = newest.status === "playing";
+  const ended = HALTED.includes(newest.status) && !run.saved;
+  tell(byId("play-mark"), playing ? "❚❚" : "▶");
+  tell(byId("play-word"), playing ? "Pause" : "Play");
+  for (const id of ["play", "step-one", "step-many"]) byId(id).disabled = ended;
+  const speed = playing && newest.steps_per_second ? `, ${brief(newest.steps_per_second)} steps/s` : "";
+  tell(byId("status"), newest.status + speed);
+  byId("status").dataset.status = newest.status;
+  if (document.activeElement !== byId("pace")) byId("pace").value = newest.pace ?? "";
   byId("to-now").hidden = !past;
   for (const [id, name] of [["weights", "weights"], ["save-page", "page"]]) {
     if (!run.saved) byId(id).href = run.address(name, frame.step);

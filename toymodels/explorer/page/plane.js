@@ -2,7 +2,7 @@
 
 import { featureColour } from "./colours.js";
 import { Marks, reachOfMarks } from "./planted.js";
-import { add, pool, set } from "./svg.js";
+import { add, pointsOf, pool, set, tell } from "./svg.js";
 
 const HALF = 300;
 const TRAIL = 60;
@@ -47,13 +47,12 @@ export class PlaneView {
     set(this.circle, { r: scale });
     set(this.one, { x: scale + 5 });
     const corners = outlines(frame);
-    [...pool(this.fills, "polygon", corners.length)].forEach((node, k) =>
-      node.setAttribute("points", corners[k].map((i) => at(i).join(",")).join(" ")));
+    [...pool(this.fills, "polygon", corners.length)].forEach((node, k) => set(node, { points: pointsOf(corners[k].map(at)) }));
     this.remember(frame, moving);
     const steps = this.past.length > 1 ? n : 0;
     [...pool(this.trails, "polyline", steps)].forEach((node, i) => set(node, {
       stroke: featureColour(i, n),
-      points: this.past.map((W) => `${W[0][i] * scale},${-W[1][i] * scale}`).join(" "),
+      points: pointsOf(this.past.map((W) => [W[0][i] * scale, -W[1][i] * scale])),
     }));
     const arms = pool(this.arms, "line", n, { x1: 0, y1: 0 });
     const dots = pool(this.dots, "circle", n);
@@ -68,7 +67,7 @@ export class PlaneView {
       set(dots[i], { cx: x, cy: y, r: n > 30 ? 4.5 : 7, fill: colour, opacity: stored ? 1 : 0.45 });
       set(names[i], { x: (x / length) * out, y: (y / length) * out + 5 });
       // Of features that are given up the numbers would lie upon one another.
-      names[i].textContent = stored || (n <= 12 && frame.norms[i] > LABELLED) ? i + 1 : "";
+      tell(names[i], stored || (n <= 12 && frame.norms[i] > LABELLED) ? i + 1 : "");
     }
     this.placed.draw(frame, ([x, y]) => [x * scale, -y * scale]);
   }
@@ -122,7 +121,7 @@ export class LineView {
       set(arms[i], { x1: 0, y1: y, x2: x, y2: y, stroke: colour, "stroke-width": Math.min(3.5, room / 2), opacity: stored ? 1 : 0.45 });
       set(dots[i], { cx: x, cy: y, r: Math.min(8, room / 2.2), fill: colour, opacity: stored ? 1 : 0.45 });
       set(names[i], { x: x + (x < 0 ? -1 : 1) * 20, y: y + 5 });
-      names[i].textContent = n <= 20 ? i + 1 : "";
+      tell(names[i], n <= 20 ? i + 1 : "");
     }
     const last = HALF * 0.64 - room / 2;
     this.placed.draw(frame, ([x]) => [x * scale, last], [0, last]);

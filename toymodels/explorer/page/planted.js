@@ -1,6 +1,6 @@
 // The planted point in the pictures of the columns, and what the quiz adds to them.
 
-import { add, brief, pool, set } from "./svg.js";
+import { add, brief, pool, set, tell } from "./svg.js";
 
 // Degrees from every stored feature, and part of the point, that make a corner its own.
 const [APART, RETURNED] = [30, 0.3];
@@ -49,7 +49,7 @@ export class Marks {
       const side = (x < 0 ? -1 : 1) * (edge ? -1 : 1);
       const away = edge ? 20 : 8;
       set(node, { x: places[k][0] + (edge ? -side * 9 : side * 14), y: places[k][1] + (y < 0 ? -away : away + 9), class: `${marks[k].kind} ${side < 0 ? "end" : "start"}` });
-      node.textContent = marks[k].name;
+      tell(node, marks[k].name);
     });
   }
 

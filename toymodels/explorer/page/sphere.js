@@ -3,7 +3,7 @@
 import { featureColour } from "./colours.js";
 import { extentOf } from "./plane.js";
 import { Marks } from "./planted.js";
-import { add, pool, set } from "./svg.js";
+import { add, pointsOf, pool, set, tell } from "./svg.js";
 
 const RADIUS = 300;
 const TURN = Math.PI / 18;
@@ -91,7 +91,7 @@ export class SphereView {
     set(this.edge, { r: scale });
     for (const ring of this.rings) {
       const points = ring.points.map((point) => this.seen(point));
-      set(ring.node, { points: points.map(([x, y]) => `${x * scale},${y * scale}`).join(" ") });
+      set(ring.node, { points: pointsOf(points.map(([x, y]) => [x * scale, y * scale])) });
     }
     const places = frame.W[0].map((_, i) => this.seen([0, 1, 2].map((k) => frame.W[k][i])));
     this.drawChords(frame, places, scale);
@@ -108,7 +108,7 @@ export class SphereView {
       set(dots[k], { cx: x, cy: y, r: 7 + 2 * near, fill: colour, opacity });
       set(names[k], { x: x * out, y: y * out + 5, opacity: Math.max(opacity, 0.7) });
       // Of features that are given up the numbers would lie upon one another.
-      names[k].textContent = n <= 12 || (n <= 40 && frame.represented[i]) ? i + 1 : "";
+      tell(names[k], n <= 12 || (n <= 40 && frame.represented[i]) ? i + 1 : "");
     });
     this.placed.draw(frame, (h) => this.seen(h).slice(0, 2).map((v) => v * scale));
   }

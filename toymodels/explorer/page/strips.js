@@ -1,7 +1,7 @@
 // One mark for each feature: its dimensionality between named fractions, its length.
 
 import { featureColour } from "./colours.js";
-import { add, brief, drawing, pool, set } from "./svg.js";
+import { add, brief, drawing, pool, set, tell } from "./svg.js";
 
 const STRIP = { width: 420, height: 230, left: 34, right: 152, top: 10, bottom: 26 };
 const NORMS = { width: 420, height: 130, left: 34, right: 12, top: 10, bottom: 26 };
@@ -23,7 +23,7 @@ function nameColumns(group, box, n, at) {
   const shown = Array.from({ length: n }, (_, i) => i).filter((i) => i % every === 0);
   [...pool(group, "text", shown.length, { class: "tick middle" })].forEach((node, k) => {
     set(node, { x: at(shown[k]), y: box.height - 8 });
-    node.textContent = shown[k] + 1;
+    tell(node, shown[k] + 1);
   });
 }
 

@@ -2,9 +2,29 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 
+/** As many digits as can be seen: a number that stays the same is not painted again. */
+function digits(value) {
+  if (typeof value !== "number" || Number.isInteger(value)) return `${value}`;
+  return String(Number(value.toFixed(Math.abs(value) < 1 ? 2 : 1)));
+}
+
 export function set(node, attributes) {
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  for (const [name, value] of Object.entries(attributes)) {
+    const text = digits(value);
+    if (node.getAttribute(name) !== text) node.setAttribute(name, text);
+  }
   return node;
+}
+
+/** Give a node its text, where it has another one. */
+export function tell(node, text) {
+  const words = String(text);
+  if (node.textContent !== words) node.textContent = words;
+}
+
+/** The corners of a line or an outline, as an attribute. */
+export function pointsOf(places) {
+  return places.map(([x, y]) => `${digits(x)},${digits(y)}`).join(" ");
 }
 
 export function add(parent, name, attributes = {}, text = null) {
