@@ -166,8 +166,9 @@ def test_a_reload_resumes(visit):
     page.wait_for_selector(".stage")
     wait_until(page, lambda: step_of(page) >= 100)
     assert status(page) == "playing"
-    points = page.get_attribute(".curve", "points").split(" ")
-    assert len(points) > 3  # the losses from before are there again
+    # The losses from before are there again.
+    many = "document.querySelector('#loss .curve').points.length > 3"
+    wait_until(page, lambda: page.evaluate(many))
     pause(page)
 
 

@@ -51,11 +51,11 @@ def test_the_number_that_somebody_chose_stays(monkeypatch):
 
 def test_threads_wait_less_for_each_other():
     name = "jax_cpu_enable_async_dispatch"
-    before = sys.getswitchinterval(), getattr(jax.config, name)
+    before = sys.getswitchinterval(), jax.config.values[name]
     try:
         share_the_cores()
         assert sys.getswitchinterval() == pytest.approx(SWITCH_SECONDS)
-        assert getattr(jax.config, name) is False
+        assert jax.config.values[name] is False
     finally:
         sys.setswitchinterval(before[0])
         jax.config.update(name, before[1])

@@ -19,8 +19,10 @@ from toymodels.explorer.trainer import Frame
 from toymodels.geometry import Shape, find_shapes, measure, tegum_name
 
 # Shapes of many joined features take a fifth of a second; this share of the time at
-# most goes into naming them, so that a page cannot slow the training down.
+# most goes into naming them, so that a page cannot slow the training down. Names are
+# never older than so many seconds.
 SHARE_FOR_SHAPES = 0.03
+OLDEST_SHAPES = 3.0
 # Enough digits for a picture; weights for others come as safetensors.
 DIGITS = 5
 
@@ -119,10 +121,12 @@ class ShapeFinder:
         same_training = self._key is not None and self._key[0] == generation
         if key == self._key or (early and same_training):
             return self._found
-        began = time.monotonic()
+        # Of this thread: waiting for others is no work.
+        began = time.thread_time()
         self._found, self._key = shapes_of(frame), key
-        spent = time.monotonic() - began
-        self._not_before = began + spent / SHARE_FOR_SHAPES
+        spent = time.thread_time() - began
+        rest = min(spent / SHARE_FOR_SHAPES, OLDEST_SHAPES)
+        self._not_before = time.monotonic() + rest
         return self._found
 
     def is_behind(self, frame: Frame, generation: int) -> bool:

@@ -28,7 +28,7 @@ from toymodels.anomaly import (
 from toymodels.anomaly.scenarios import models_of
 from toymodels.config import SettingsError
 from toymodels.explorer.programs import make_room
-from toymodels.explorer.quiz_detectors import DETECTORS, Scored, score_all
+from toymodels.explorer.quiz_detectors import DETECTORS, FALSE_ALARMS, Scored, score_all
 from toymodels.explorer.trainer import Frame
 
 TRUTHS = ("normal", "unusual", "backdoor")
@@ -178,6 +178,7 @@ class Quiz:
             "combined": combinations_for(world).most,
             "empty": round(float((~self.draws.normal.any(axis=0)).mean()), 4),
             "reference": REFERENCE,
+            "false_alarms": FALSE_ALARMS,
             "samples": SAMPLES,
             "questions": QUESTIONS,
             "normal": _rounded(some) if len(h) <= 3 else [],

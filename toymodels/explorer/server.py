@@ -2,7 +2,7 @@
 
 This module, `takeaway`, `map_room` and `serve` are those that need the extra `explore`.
 
-A stream sends the newest frame whenever there is a newer one, 34 times a second at
+A stream sends the newest frame whenever there is a newer one, 32 times a second at
 most. What a slow browser has not taken is never queued: while it reads, the stream
 waits, and what it gets next is the frame that is newest then.
 """

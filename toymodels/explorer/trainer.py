@@ -342,7 +342,7 @@ class LiveTrainer:
         self._changed.notify_all()
 
     def _run(self) -> None:
-        chunk = 1
+        chunk, fitted = 1, self.generation
         while True:
             with self._changed:
                 if self.status == PLAYING and not self._has_work():
@@ -354,9 +354,12 @@ class LiveTrainer:
                 if self.status == PAUSED:
                     self.status = PLAYING
                     self._bump()
+                if fitted != self.generation:
+                    # Another model's steps may take a hundred times as long.
+                    chunk, fitted = 1, self.generation
                 count, pace = chunk, self.pace
                 if pace is not None:
-                    count = max(min(count, round(pace * FRAME_SECONDS)), 1)
+                    count = max(min(count, int(pace * FRAME_SECONDS)), 1)
                 if self._wanted != PLAYING:
                     count = min(count, self._steps_wanted)
                     # Paid now: what is asked for meanwhile comes on top.
@@ -384,8 +387,7 @@ class LiveTrainer:
             # The first call of a program compiles, and says nothing about a step.
             if seconds < 20 * FRAME_SECONDS or chunk > 1:
                 fitting = count * FRAME_SECONDS / max(seconds, 1e-6)
-                chunk = int(np.clip(fitting, max(chunk // 2, 1), 2 * chunk))
-                chunk = min(chunk, MOST_CHUNK)
+                chunk = int(np.clip(fitting, 1, min(2 * chunk, MOST_CHUNK)))
 
     def _has_work(self) -> bool:
         return self._closed or self._wanted == PLAYING or self._steps_wanted > 0

@@ -65,7 +65,7 @@ async function refill() {
   drawn.missed = false;
   const kept = await attempt(() => run.history());
   if (kept?.generation === newest.generation) history.fill(kept);
-  schedule();
+  drawAll();
 }
 
 let scheduled = false;
@@ -93,26 +93,34 @@ function draw() {
   drawn.at = performance.now();
   view = fittingView(byId("stage"), view, frame.W.length, schedule);
   tell(byId("stage-help"), view.help);
-  const moves = !past && newest.status === "playing";
-  if (hasNumbers(frame)) view.draw(frame, { moving: moves && !reducedMotion.matches });
+  const plays = newest.status === "playing";
+  if (hasNumbers(frame)) view.draw(frame, { moving: plays && !past && !reducedMotion.matches });
   showStep(frame);
   if (byId("numbers-details").open) tableSoon();
-  const turned = newest.status !== drawn.status || newest.generation !== drawn.generation;
-  Object.assign(drawn, { frame, status: newest.status, generation: newest.generation });
+  const { status, generation } = newest;
+  const turned = status !== drawn.status || generation !== drawn.generation || past !== drawn.past;
+  Object.assign(drawn, { frame, status, generation, past });
   clearTimeout(drawn.later);
-  const wait = moves && !turned ? PANELS_MS - (performance.now() - drawn.panels) : 0;
-  if (wait > 0) drawn.later = setTimeout(drawPanels, wait);
-  else drawPanels();
+  const wait = plays && !turned ? PANELS_MS - (performance.now() - drawn.panels) : 0;
+  if (wait <= 0) drawPanels();
+  // A newer frame that is about to be drawn sees to them itself.
+  else drawn.later = setTimeout(() => { if (!scheduled) drawPanels(); }, wait);
+}
+
+/** Everything, as soon as it can be. */
+function drawAll() {
+  drawn.panels = -Infinity;
+  schedule();
 }
 
 /** All that is beside the main figure. */
 function drawPanels() {
   const { frame } = drawn;
-  drawn.panels = performance.now();
+  Object.assign(drawn, { panels: performance.now(), beside: frame });
   charts.loss.draw(history, frame, Math.max(newest.step, frame.step), byId("log-steps").checked);
   if (hasNumbers(frame)) for (const name of ["dimensionality", "norms", "heat"]) charts[name].draw(frame);
   showWords(frame);
-  showTransport(frame);
+  showTransport();
   form.show(newest.settings);
   keepHash();
   for (const room of rooms) room.show(frame);
@@ -166,9 +174,12 @@ function showStep(frame) {
   const words = past ? `step ${brief(frame.step)} of ${brief(newest.step)}` : `step ${brief(newest.step)}`;
   tell(byId("scrub-text"), words);
   scrub.setAttribute("aria-valuetext", words);
+  for (const [id, name] of [["weights", "weights"], ["save-page", "page"]]) {
+    if (!run.saved) byId(id).href = run.address(name, frame.step);
+  }
 }
 
-function showTransport(frame) {
+function showTransport() {
   const playing = newest.status === "playing";
   const ended = HALTED.includes(newest.status) && !run.saved;
   tell(byId("play-mark"), playing ? "❚❚" : "▶");
@@ -179,9 +190,6 @@ function showTransport(frame) {
   byId("status").dataset.status = newest.status;
   if (document.activeElement !== byId("pace")) byId("pace").value = newest.pace ?? "";
   byId("to-now").hidden = !past;
-  for (const [id, name] of [["weights", "weights"], ["save-page", "page"]]) {
-    if (!run.saved) byId(id).href = run.address(name, frame.step);
-  }
 }
 
 // --- commands -------------------------------------------------------------------------
@@ -281,7 +289,7 @@ function listen() {
     run.command("pace", { pace: event.target.value ? Number(event.target.value) : null })));
   byId("scrub").addEventListener("input", (event) => scrubTo(Number(event.target.value)));
   byId("to-now").addEventListener("click", () => { toNow(); byId("scrub").focus(); });
-  byId("log-steps").addEventListener("change", schedule);
+  byId("log-steps").addEventListener("change", drawAll);
   byId("numbers-details").addEventListener("toggle", () => { if (drawn.frame) showTable(drawn.frame); });
   byId("begin-random").addEventListener("click", () => command("restart", { fresh: true }));
   byId("begin-again").addEventListener("click", () => connect(form.values, true));
@@ -292,9 +300,9 @@ function listen() {
   byId("save-svg").addEventListener("click", () => saveSvg(view.svg, fileName()));
   byId("save-png").addEventListener("click", () => savePng(view.svg, fileName()));
   for (const [place, title, name] of FIGURES) {
-    addSaves(byId(place), title, () => `toymodels-${name}${OF_THE_RUN.includes(name) ? `-step-${drawn.frame.step}` : ""}`);
+    addSaves(byId(place), title, () => `toymodels-${name}${OF_THE_RUN.includes(name) ? `-step-${drawn.beside.step}` : ""}`);
   }
-  onScheme(schedule);
+  onScheme(drawAll);
   window.addEventListener("hashchange", () => {
     if (run.saved || location.hash === writtenHash) return;
     change(settingsOf(location.hash, page));
@@ -361,6 +369,7 @@ async function connect(settings, fresh = false) {
   toNow();
   const kept = await attempt(() => run.history());
   if (kept) history.fill(kept);
+  drawAll();
   if (resumed && location.hash) await changeSettings(settings);
   else if (!refused) form.accept(settings);
 }
@@ -397,6 +406,7 @@ async function beginSaved() {
   listen();
   await run.begin();
   history.fill(await run.history());
+  drawAll();
 }
 
 (savedData ? beginSaved() : beginLive()).catch((error) => notice(`The page could not begin: ${error.message}`));

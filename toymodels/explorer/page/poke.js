@@ -41,7 +41,7 @@ class PokeRoom {
     onScheme(() => { if (this.answer) this.draw(); });
   }
 
-  /** Called with each frame that the page draws. */
+  /** Called with a frame that the page draws, some times a second. */
   show(frame) {
     this.shown = frame;
     const taken = this.taken
@@ -100,7 +100,7 @@ class PokeRoom {
     pokePart("error").hidden = !text;
   }
 
-  async take(step = this.shown.step) {
+  async take(step = this.frame().step) {
     const push = ++this.pushes;
     const { session } = this.run;
     this.refuse("");

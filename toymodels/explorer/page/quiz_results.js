@@ -82,6 +82,8 @@ export class QuizResults {
     this.showRates(about);
     const you = this.rates(tally);
     for (const [name, chart] of Object.entries(this.charts)) chart.draw(about, name, you[name]);
+    const many = about.reference.toLocaleString("en");
+    resultPart("fitted").textContent = `Detectors are fitted on ${many} trusted activations; an alarm is a score above all but ${brief(100 * about.false_alarms)} % of those of ${many} other normal ones.`;
     resultPart("doubts").textContent = about.doubts.join(" ");
     resultPart("doubts").hidden = !about.doubts.length;
     resultPart("point").replaceChildren(...this.words(state).map((text) => Object.assign(document.createElement("p"), { textContent: text })));

@@ -10,7 +10,7 @@ const ROOMS = [beginMap, beginBackdoor, beginPoke];
  * Begin every room.
  *
  * A room is a function of the page that returns { show }: `show(frame)` is called with
- * each frame that is drawn. The page offers { run, page, attempt, change, frame }: the
+ * frames that are drawn, four times a second and whenever something else changes. The page offers { run, page, attempt, change, frame }: the
  * live run, names and ranges, `attempt(work)` that shows what went wrong, `change(values)`
  * of settings, and `frame()`, the one that is shown.
  */
