@@ -172,6 +172,26 @@ def test_a_reload_resumes(visit):
     pause(page)
 
 
+def test_a_reload_without_a_link_leaves_the_training_alone(visit):
+    page = visit.page("#n=7")
+    play(page, 30)
+    pause(page)
+    asked = []
+
+    def late(route):
+        # By then a frame is drawn, which writes a link into the address.
+        wait_until(page, lambda: "n=7" in page.url)
+        asked.append(route.request.url)
+        route.continue_()
+
+    page.route("**/history", late)
+    page.goto(visit.address)
+    page.wait_for_selector(".stage")
+    wait_until(page, lambda: asked)
+    wait_until(page, lambda: page.input_value("#setting-n") == "7")
+    assert step_of(page) >= 30
+
+
 def test_two_tabs_train_on_their_own(visit):
     first, second = visit.page(), visit.page()
     play(first, 60)

@@ -95,7 +95,7 @@ function draw() {
   tell(byId("stage-help"), view.help);
   const plays = newest.status === "playing";
   if (hasNumbers(frame)) view.draw(frame, { moving: plays && !past && !reducedMotion.matches });
-  showStep(frame);
+  tell(byId("scrub-text"), stepWords(frame));
   if (byId("numbers-details").open) tableSoon();
   const { status, generation } = newest;
   const turned = status !== drawn.status || generation !== drawn.generation || past !== drawn.past;
@@ -120,7 +120,7 @@ function drawPanels() {
   charts.loss.draw(history, frame, Math.max(newest.step, frame.step), byId("log-steps").checked);
   if (hasNumbers(frame)) for (const name of ["dimensionality", "norms", "heat"]) charts[name].draw(frame);
   showWords(frame);
-  showTransport();
+  showTransport(frame);
   form.show(newest.settings);
   keepHash();
   for (const room of rooms) room.show(frame);
@@ -165,21 +165,11 @@ function showWords(frame) {
 }
 
 /** Where the picture is in the training. */
-function showStep(frame) {
-  const scrub = byId("scrub");
-  const last = run.saved ? run.data.frames[run.data.frames.length - 1].step : newest.step;
-  scrub.max = last;
-  if (!past) scrub.value = newest.step;
-  scrub.disabled = last === 0;
-  const words = past ? `step ${brief(frame.step)} of ${brief(newest.step)}` : `step ${brief(newest.step)}`;
-  tell(byId("scrub-text"), words);
-  scrub.setAttribute("aria-valuetext", words);
-  for (const [id, name] of [["weights", "weights"], ["save-page", "page"]]) {
-    if (!run.saved) byId(id).href = run.address(name, frame.step);
-  }
+function stepWords(frame) {
+  return past ? `step ${brief(frame.step)} of ${brief(newest.step)}` : `step ${brief(newest.step)}`;
 }
 
-function showTransport() {
+function showTransport(frame) {
   const playing = newest.status === "playing";
   const ended = HALTED.includes(newest.status) && !run.saved;
   tell(byId("play-mark"), playing ? "❚❚" : "▶");
@@ -189,7 +179,19 @@ function showTransport() {
   tell(byId("status"), newest.status + speed);
   byId("status").dataset.status = newest.status;
   if (document.activeElement !== byId("pace")) byId("pace").value = newest.pace ?? "";
+  const scrub = byId("scrub");
+  scrub.max = run.saved ? run.data.frames[run.data.frames.length - 1].step : newest.step;
+  if (!past) scrub.value = newest.step;
+  scrub.disabled = Number(scrub.max) === 0;
+  scrub.setAttribute("aria-valuetext", stepWords(frame));
   byId("to-now").hidden = !past;
+  showLinks();
+}
+
+/** Where the weights and the page of the frame that is shown are to be had. */
+function showLinks() {
+  if (run.saved) return;
+  for (const [id, name] of [["weights", "weights"], ["save-page", "page"]]) byId(id).href = run.address(name, drawn.frame.step);
 }
 
 // --- commands -------------------------------------------------------------------------
@@ -297,6 +299,7 @@ function listen() {
   byId("show-script").addEventListener("click", showScript);
   byId("copy-script").addEventListener("click", async () => say(await copied(byId("script").textContent) ? "Copied." : "The browser does not allow copying here; select the text."));
   byId("save-script").addEventListener("click", () => saveAs(byId("script").textContent, `${fileName()}.py`, "text/x-python"));
+  for (const id of ["weights", "save-page"]) byId(id).addEventListener("click", showLinks);
   byId("save-svg").addEventListener("click", () => saveSvg(view.svg, fileName()));
   byId("save-png").addEventListener("click", () => savePng(view.svg, fileName()));
   for (const [place, title, name] of FIGURES) {
@@ -361,6 +364,8 @@ function showExamples() {
 // --- beginning ------------------------------------------------------------------------
 
 async function connect(settings, fresh = false) {
+  // Asked now: the first frame that is drawn writes a hash of its own.
+  const linked = location.hash !== "";
   let resumed = await attempt(() => run.begin(settings, fresh));
   // Settings of a link that the server refuses: say so, and begin with others.
   const refused = resumed === null && form.hasErrors;
@@ -370,7 +375,7 @@ async function connect(settings, fresh = false) {
   const kept = await attempt(() => run.history());
   if (kept) history.fill(kept);
   drawAll();
-  if (resumed && location.hash) await changeSettings(settings);
+  if (resumed && linked) await changeSettings(settings);
   else if (!refused) form.accept(settings);
 }
 
