@@ -200,7 +200,7 @@ function notice(text, again = false) {
   const words = text || failure();
   byId("notice").hidden = !words;
   // What is said already is not said again.
-  if (byId("notice-text").textContent !== words) byId("notice-text").textContent = words;
+  tell(byId("notice-text"), words);
   byId("begin-again").hidden = !again;
 }
 

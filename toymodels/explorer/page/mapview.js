@@ -1,6 +1,6 @@
 // A map as a picture: one cell for each point and feature, or for each point of a grid.
 
-import { add, brief, pool, set } from "./svg.js";
+import { add, brief, pointsOf, pool, set } from "./svg.js";
 
 const MAP = { left: 62, right: 14, top: 34, bottom: 46 };
 const MAP_TALL = 400;
@@ -151,7 +151,7 @@ export class MapPicture {
     const drawn = pool(this.theory, "polyline", nodes.length);
     nodes.forEach(([kind, line], k) => {
       const places = line.map(([S, r]) => this.placeOf(Math.max(S, 0), r)).filter(Boolean);
-      set(drawn[k], { class: kind, points: places.map(([x, y]) => `${x.toFixed(1)},${y.toFixed(1)}`).join(" ") });
+      set(drawn[k], { class: kind, points: pointsOf(places) });
     });
   }
 

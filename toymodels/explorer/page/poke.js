@@ -12,7 +12,7 @@ import { PokePlaces, pokedFeatures } from "./poke-places.js";
 import { fillPokeQuarters, fillPokeTable } from "./poke-table.js";
 import { pokeAngles, pokeContourStory, pokeCrossedCount, pokeCrossings, pokeLengthText, pokeName, pokeSecondName, pokeStory } from "./poke-words.js";
 import { capital } from "./story.js";
-import { brief } from "./svg.js";
+import { brief, tell } from "./svg.js";
 
 const POKE_SPEAK_MS = 700;
 const POKE_START = 0.25;
@@ -48,9 +48,9 @@ class PokeRoom {
       ? `Taken at step ${brief(this.taken.step)}${this.isOther(frame) ? " of an earlier training" : ""}.`
       : "";
     const words = this.busy && !this.answer ? `${taken} Computing…` : taken;
-    if (pokePart("when").textContent !== words) pokePart("when").textContent = words;
+    tell(pokePart("when"), words);
     const title = this.taken ? "Poke the present weights" : "Poke these weights";
-    if (pokePart("take").textContent !== title) pokePart("take").textContent = title;
+    tell(pokePart("take"), title);
     pokePart("take").disabled = false;
   }
 

@@ -1,6 +1,6 @@
 // Two ROC curves a detector: the backdoor against coincidences, and against normal samples.
 
-import { add, drawing, pool, set } from "./svg.js";
+import { add, drawing, pointsOf, pool, set } from "./svg.js";
 
 const ROC = { size: 400, left: 46, right: 10, top: 10, bottom: 44 };
 // A colour and a dash each, so that neither is needed alone.
@@ -45,7 +45,7 @@ export class RocChart {
   draw(about, kind, [flagged, found]) {
     const curves = pool(this.curves, "polyline", about.detectors.length);
     about.detectors.forEach((one, k) => set(curves[k], {
-      ...rocStroke(k), points: about.fpr.map((share, j) => `${this.x(share).toFixed(1)},${this.y(one.roc[kind][j]).toFixed(1)}`).join(" "),
+      ...rocStroke(k), points: pointsOf(about.fpr.map((share, j) => [this.x(share), this.y(one.roc[kind][j])])),
     }));
     const known = flagged !== null && found !== null;
     [...pool(this.you, "circle", known ? 1 : 0, { r: 8, class: "seen" })].forEach((node) => set(node, { cx: this.x(flagged), cy: this.y(found) }));
