@@ -1,6 +1,7 @@
 """Serves the explorer until it is told to stop."""
 
 import contextlib
+import os
 import socket
 import sys
 import threading
@@ -31,9 +32,19 @@ def share_the_cores() -> None:
 
     Where a browser wants the cores too, each handing over between threads, of XLA's or
     of the interpreter's lock, is another wait for one of them.
+
+    XLA hands a piece of the computation to a thread of its own, which also does the
+    rest unless it was done before the caller looked. Where it wakes on the caller's
+    core, since the browser has the other one, it pushes the caller aside and is done,
+    and so again with the next piece, thousands of times a second. Under Linux's batch
+    policy a thread that wakes up waits for its turn. Threads inherit it.
     """
     jax.config.update("jax_cpu_enable_async_dispatch", False)
     sys.setswitchinterval(SWITCH_SECONDS)
+    if hasattr(os, "SCHED_BATCH") and os.sched_getscheduler(0) == os.SCHED_OTHER:
+        # A sandbox may not allow it; then a page costs the training some more.
+        with contextlib.suppress(OSError):
+            os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 class ExplorerServer(uvicorn.Server):
