@@ -67,9 +67,9 @@ class Settings:
     """(n, d) of each model."""
     batch: int = 256
     sparsity: float = 0.9
-    repeats: int = 9
+    repeats: int = 25
     """Windows of each kind."""
-    seconds: float = 3.0
+    seconds: float = 2.0
     """Length of a window."""
     out: Path = HERE / "explorer.json"
     """The file to write."""
