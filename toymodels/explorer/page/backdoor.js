@@ -1,6 +1,6 @@
 // Room: plant a point, choose how often it comes, and see where it goes.
 
-import { Refused } from "./live.js";
+import { answered } from "./live.js";
 import { plantedStory, plantedWords } from "./planted.js";
 import { beginQuiz } from "./quiz.js";
 import { nudged } from "./slider.js";
@@ -68,15 +68,13 @@ class PlantPanel {
     this.edit(changes);
     this.unsent = { ...this.unsent, ...changes };
     const sent = this.unsent;
-    try {
-      await this.offered.run.command("settings", { settings: sent });
-      this.unsent = Object.fromEntries(Object.entries(this.unsent).filter(([name, value]) => sent[name] !== value));
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
+    const { run, attempt } = this.offered;
+    const done = await answered(() => run.command("settings", { settings: sent }), attempt, (error) => {
       plantPart("error").textContent = error.message;
       plantPart("error").hidden = false;
-      this.refused = true;
-    }
+    });
+    this.refused = !done;
+    if (done) this.unsent = Object.fromEntries(Object.entries(this.unsent).filter(([name, value]) => sent[name] !== value));
   }
 
   sendTyped(name, box, others = {}) {

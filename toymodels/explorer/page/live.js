@@ -28,6 +28,21 @@ export async function asked(path, data) {
   return found;
 }
 
+/**
+ * Do something that a room asks for. What the server objects to is told by `refuse(error)`;
+ * that the run is gone, or the server, concerns the whole page, and `attempt` says it. Null
+ * in both cases.
+ */
+export async function answered(work, attempt, refuse) {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof Refused) || !error.status || error.status === 404) return attempt(() => { throw error; });
+    refuse(error);
+    return null;
+  }
+}
+
 export class LiveRun {
   constructor(handlers) {
     // onFrame, onLost, onFound, onShown (frames went by unseen), onEnded

@@ -1,6 +1,6 @@
 // The map: models over their settings, from the store or made here, to go on from.
 
-import { Refused } from "./live.js";
+import { answered } from "./live.js";
 import { MapPicture } from "./mapview.js";
 import { capital, shapeDetail, shapeTitle } from "./story.js";
 import { brief } from "./svg.js";
@@ -85,14 +85,8 @@ class MapRoom {
   }
 
   /** Do something; what went wrong is said here, where one looks. */
-  async ask(work) {
-    try {
-      return await work();
-    } catch (error) {
-      if (!(error instanceof Refused) || !error.status || error.status === 404) return this.attempt(() => { throw error; });
-      this.say(capital(error.message));
-      return null;
-    }
+  ask(work) {
+    return answered(work, this.attempt, (error) => this.say(capital(error.message)));
   }
 
   say(text) {

@@ -4,7 +4,7 @@
 // asks nobody.
 
 import { onScheme } from "./colours.js";
-import { Refused } from "./live.js";
+import { answered } from "./live.js";
 import { PokeContour } from "./poke-contour.js";
 import { PokeCurve, PokeOutputs } from "./poke-curve.js";
 import { PokeFields } from "./poke-fields.js";
@@ -72,15 +72,12 @@ class PokeRoom {
     try {
       await before;
       if (isLate()) return null;
-      const found = await this.run.command(name, data);
+      const found = await answered(() => this.run.command(name, data), this.attempt, (error) => {
+        if (isLate()) return;
+        const lost = error.field === "taken" ? "These weights are no longer kept: poke the present ones." : capital(error.message);
+        if (!this.fields.refuse(error.field, lost)) this.refuse(lost);
+      });
       return isLate() ? null : found;
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      if (isLate()) return null;
-      if (error.status !== 422) return await this.attempt(() => { throw error; });
-      const lost = error.field === "taken" ? "These weights are no longer kept: poke the present ones." : capital(error.message);
-      if (!this.fields.refuse(error.field, lost)) this.refuse(lost);
-      return null;
     } finally {
       done();
       this.setBusy(-1);

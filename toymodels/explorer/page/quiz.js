@@ -1,6 +1,6 @@
 // The quiz: activations come one by one; a person guesses, then the detectors speak.
 
-import { Refused, asked } from "./live.js";
+import { answered, asked } from "./live.js";
 import { featureList } from "./planted.js";
 import { StripView } from "./quiz_strip.js";
 import { QuizResults } from "./quiz_results.js";
@@ -46,13 +46,11 @@ class QuizFlow {
     quizPart("error").hidden = true;
     document.getElementById("quiz").setAttribute("aria-busy", "true");
     try {
-      return await work();
-    } catch (error) {
-      if (!(error instanceof Refused)) throw error;
-      this.refusedFor = this.situation();
-      quizPart("error").textContent = capital(error.message);
-      quizPart("error").hidden = false;
-      return null;
+      return await answered(work, this.offered.attempt, (error) => {
+        this.refusedFor = this.situation();
+        quizPart("error").textContent = capital(error.message);
+        quizPart("error").hidden = false;
+      });
     } finally {
       this.busy = false;
       document.getElementById("quiz").removeAttribute("aria-busy");

@@ -2,6 +2,7 @@
 
 import { RocChart, rocStroke } from "./quiz_roc.js";
 import { add, brief } from "./svg.js";
+import { filled } from "./table.js";
 
 const ENOUGH = 10;
 // Far enough below one half that it is not chance, with 300 samples of each.
@@ -13,25 +14,6 @@ const resultPart = (name) => document.getElementById(`quiz-${name}`);
 function area(value) {
   if (value >= 0.995 && value < 1) return ">.99";
   return value.toFixed(2).replace(/^0\./, ".");
-}
-
-function tableRow(body, head, cells) {
-  const row = body.insertRow();
-  const first = document.createElement("th");
-  first.scope = "row";
-  first.append(...head);
-  row.append(first, ...cells.map((cell) => Object.assign(document.createElement("td"), cell)));
-  return row;
-}
-
-function heads(table, caption, names) {
-  const head = document.createElement("thead");
-  const row = head.insertRow();
-  for (const name of names) row.append(Object.assign(document.createElement("th"), { scope: "col", textContent: name }));
-  const body = document.createElement("tbody");
-  const title = Object.assign(document.createElement("caption"), { textContent: caption });
-  table.replaceChildren(title, head, body);
-  return body;
 }
 
 /** The line by which a detector is known in the charts. */
@@ -65,11 +47,11 @@ export class QuizResults {
 
   /** What each detector says of the activation that was asked about. */
   showSaid(about, last) {
-    const body = heads(resultPart("said"), "What the detectors say of it", ["detector", "score", "threshold", "says"]);
-    about.detectors.forEach((one, k) => tableRow(body, [one.title], [
-      { textContent: brief(last.scores[k]) }, { textContent: brief(one.threshold) },
+    const rows = about.detectors.map((one, k) => [
+      one.title, brief(last.scores[k]), brief(one.threshold),
       { textContent: last.alarms[k] ? "● alarm" : "quiet", className: last.alarms[k] ? "is-alarm" : "faint" },
-    ]));
+    ]);
+    filled(resultPart("said"), "What the detectors say of it", ["detector", "score", "threshold", "says"], rows);
   }
 
   show(state) {
@@ -90,38 +72,36 @@ export class QuizResults {
   }
 
   showPerson({ person }) {
-    const body = heads(resultPart("person"), "You: what you said, by what it was", ["it was", ...KINDS.map((kind) => `you: ${kind}`)]);
-    KINDS.forEach((kind, i) => tableRow(body, [kind], person[i].map((count, j) => ({ textContent: count, className: i === j ? "is-right" : "" }))));
+    const rows = KINDS.map((kind, i) => [kind, ...person[i].map((count, j) => ({ textContent: count, className: i === j ? "is-right" : "" }))]);
+    filled(resultPart("person"), "You: what you said, by what it was", ["it was", ...KINDS.map((kind) => `you: ${kind}`)], rows);
   }
 
   showDetectors(about, { person, alarms }) {
     const asked = person.map((row) => row[0] + row[1] + row[2]);
     const before = this.before ? [`unusual, quiz before (share ${brief(100 * this.before.rate)} %)`] : [];
-    const body = heads(resultPart("detectors"),
-      `Alarms in the questions so far. AUROC of ${about.samples} backdoors against ${about.samples} unusual combinations of ${about.combined === 2 ? "two" : `two to ${about.combined}`} features, and against ${about.reference.toLocaleString("en")} normal samples, of which ${brief(100 * about.empty)} % have nothing on`,
-      ["detector", "may see", ...KINDS.map((kind) => `alarms: ${kind}`), "AUROC: normal", "AUROC: unusual", ...before]);
-    about.detectors.forEach((one, k) => {
+    const words = `Alarms in the questions so far. AUROC of ${about.samples} backdoors against ${about.samples} unusual combinations of ${about.combined === 2 ? "two" : `two to ${about.combined}`} features, and against ${about.reference.toLocaleString("en")} normal samples, of which ${brief(100 * about.empty)} % have nothing on`;
+    const heads = ["detector", "may see", ...KINDS.map((kind) => `alarms: ${kind}`), "AUROC: normal", "AUROC: unusual", ...before];
+    const rows = about.detectors.map((one, k) => {
       const bound = { upper: " (upper bound)", lower: " (lower bound)" }[one.bound] ?? "";
-      const cells = [
-        { textContent: one.sees + bound, className: "words" },
-        ...KINDS.map((_, i) => ({ textContent: asked[i] ? `${alarms[k][i]} of ${asked[i]}` : "–" })),
-        { textContent: area(one.auroc.normal) },
-        { textContent: area(one.auroc.unusual), className: !one.bound && one.auroc.unusual < WRONG_WAY ? "is-low" : "" },
-        ...(this.before ? [{ textContent: area(this.before.detectors[k].auroc.unusual) }] : []),
-      ];
       const asks = Object.assign(document.createElement("span"), { className: "asks faint", textContent: `It asks: ${one.asks}` });
-      tableRow(body, [swatch(k), ` ${one.title}`, asks], cells);
+      return [
+        [swatch(k), ` ${one.title}`, asks],
+        { textContent: one.sees + bound, className: "words" },
+        ...KINDS.map((_, i) => (asked[i] ? `${alarms[k][i]} of ${asked[i]}` : "–")),
+        area(one.auroc.normal),
+        { textContent: area(one.auroc.unusual), className: !one.bound && one.auroc.unusual < WRONG_WAY ? "is-low" : "" },
+        ...(this.before ? [area(this.before.detectors[k].auroc.unusual)] : []),
+      ];
     });
+    filled(resultPart("detectors"), words, heads, rows);
   }
 
   /** The confusion of each detector, of all samples and not only those asked about. */
   showRates(about) {
     const percent = (share) => `${brief(Number((100 * share).toFixed(1)))} %`;
-    const body = heads(resultPart("rates"),
-      `Confusion of the detectors: of all ${about.reference.toLocaleString("en")} normal samples, ${about.samples} unusual combinations and ${about.samples} backdoors, how many raise an alarm, and how many backdoors do not`,
-      ["detector", ...KINDS.map((kind) => `${kind}: alarm`), "backdoor: missed"]);
-    about.detectors.forEach((one) => tableRow(body, [one.title],
-      [...one.rates, 1 - one.rates[KINDS.indexOf("backdoor")]].map((share) => ({ textContent: percent(share) }))));
+    const words = `Confusion of the detectors: of all ${about.reference.toLocaleString("en")} normal samples, ${about.samples} unusual combinations and ${about.samples} backdoors, how many raise an alarm, and how many backdoors do not`;
+    const rows = about.detectors.map((one) => [one.title, ...[...one.rates, 1 - one.rates[KINDS.indexOf("backdoor")]].map(percent)]);
+    filled(resultPart("rates"), words, ["detector", ...KINDS.map((kind) => `${kind}: alarm`), "backdoor: missed"], rows);
   }
 
   /** The person as a point of the curves: how often "backdoor" was said. */

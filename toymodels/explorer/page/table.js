@@ -2,16 +2,23 @@
 
 import { brief } from "./svg.js";
 
-/** A table of heads and rows; the first cell of a row names it. */
+/**
+ * A table of heads and rows. The first cell of a row names it: a text, or a list of texts
+ * and nodes. The others are texts, or properties of their cells.
+ */
 export function filled(table, words, heads, rows) {
-  const cell = (scope, text) => Object.assign(document.createElement("th"), { scope, textContent: text });
+  const cell = (scope, ...parts) => {
+    const one = Object.assign(document.createElement("th"), { scope });
+    one.append(...parts);
+    return one;
+  };
   const head = document.createElement("thead");
   head.insertRow().append(...heads.map((text) => cell("col", text)));
   const body = document.createElement("tbody");
-  for (const [name, ...texts] of rows) {
+  for (const [name, ...others] of rows) {
     const row = body.insertRow();
-    row.append(cell("row", name));
-    for (const text of texts) row.insertCell().textContent = text;
+    row.append(cell("row", ...[name].flat()));
+    for (const one of others) Object.assign(row.insertCell(), typeof one === "object" ? one : { textContent: one });
   }
   table.replaceChildren(Object.assign(document.createElement("caption"), { textContent: words }), head, body);
 }
