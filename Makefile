@@ -18,7 +18,8 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --quiet --disable-pip-versio
 	--constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help setup figures explore lessons test test-slow lint format bench setup-bench docs clean
+.PHONY: help setup figures explore lessons test test-slow lint format bench setup-bench docs \
+	pictures clean
 
 help:
 	@echo "make figures    set up, then reproduce every figure (SCALE=$(SCALE))"
@@ -30,6 +31,7 @@ help:
 	@echo "make format     let Ruff format and repair what it can"
 	@echo "make bench      measure speed: training, workers, compiling, contours, the explorer"
 	@echo "make docs       build the documentation site into docs/_build/html"
+	@echo "make pictures   take the pictures of the explorer in docs/ anew (needs Chromium)"
 	@echo "make clean      remove $(VENV), caches and builds; figures and the store stay"
 
 setup: $(INSTALLED)
@@ -70,6 +72,9 @@ docs: $(INSTALLED)
 	$(BIN)/python -m sphinx --builder html --fail-on-warning --keep-going --quiet \
 	  docs docs/_build/html $(ARGS)
 	@echo "The site is docs/_build/html/index.html"
+
+pictures: $(INSTALLED)
+	$(BIN)/python tests/pictures.py
 
 setup-bench: $(INSTALLED_BENCH)
 

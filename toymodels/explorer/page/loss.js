@@ -2,7 +2,7 @@
 
 import { add, brief, drawing, pointsOf, pool, set, tell, ticks } from "./svg.js";
 
-const CHART = { width: 420, height: 210, left: 50, right: 12, top: 12, bottom: 30 };
+const CHART = { width: 420, height: 214, left: 50, right: 12, top: 12, bottom: 34 };
 const MOST_POINTS = 700;
 
 /** Steps and losses of one training; thinned evenly when there are too many. */
@@ -87,7 +87,7 @@ export class LossChart {
     [...pool(this.grid, "line", marks.length)].forEach((node, k) => set(node, marks[k]));
     const texts = [
       ...levels.map((v) => ({ x: CHART.left - 6, y: y(v) + 4, class: "tick end", text: brief(v) })),
-      ...steps.filter((v) => x(v) < CHART.width - 60).map((v) => ({ x: x(v), y: CHART.height - CHART.bottom + 16, class: "tick middle", text: brief(v) })),
+      ...steps.filter((v) => x(v) < CHART.width - 24).map((v) => ({ x: x(v), y: CHART.height - CHART.bottom + 16, class: "tick middle", text: brief(v) })),
     ];
     [...pool(this.labels, "text", texts.length)].forEach((node, k) => {
       set(node, { x: texts[k].x, y: texts[k].y, class: texts[k].class });

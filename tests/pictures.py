@@ -1,6 +1,6 @@
 """The pictures of the explorer in `docs/`, taken of the page as it is now.
 
-    make screenshots
+    make pictures
 
 Every state is reached by clicks and given numbers of steps, so that a picture changes
 only where the page does. The map is the phase diagram of the store, if it holds one
@@ -16,6 +16,7 @@ from playwright.sync_api import sync_playwright
 DOCS = Path(__file__).parents[1] / "docs"
 WIDE = {"width": 1440, "height": 1680}
 PHONE = {"width": 390, "height": 1130}
+PENTAGON = "#n=5&d=2&sparsity=0.95&importance_decay=1&learning_rate=0.01"
 # Of the quiz: enough for the page to say what follows from the answers.
 QUESTIONS = 13
 # An activation that is shorter is taken for a normal one.
@@ -26,18 +27,23 @@ def trained(page, steps):
     for _ in range(steps // 100):
         page.click("#step-many")
     wait_until(page, lambda: step_of(page) == steps)
-    # Panels beside the picture are drawn a few times a second.
+    settled(page)
+
+
+def settled(page):
+    # Panels beside the picture are drawn a few times a second; no button is pointed at.
+    page.mouse.move(2, 2)
     page.wait_for_timeout(600)
 
 
 def room(page, name):
-    page.locator("body").click(position={"x": 2, "y": 2})
     page.locator(f"#{name}").screenshot(path=DOCS / f"explorer_{name}.png")
 
 
 def whole_page(visit, name):
-    page = visit.page()
+    page = visit.page(PENTAGON)
     trained(page, 4600)
+    wait_until(page, lambda: "Reading" not in page.text_content("#map-status"))
     page.screenshot(path=DOCS / name)
 
 
@@ -91,36 +97,30 @@ def the_backdoor(visit):
 
 
 def the_poke(visit):
-    page = visit.page("#n=5&d=2&sparsity=0.9&learning_rate=0.01")
+    page = visit.page(PENTAGON)
     trained(page, 3000)
     page.click("#poke-take")
     page.wait_for_selector("#poke-body:visible")
 
-    def answered():
+    def choose(name, **choice):
+        page.select_option(f"#poke-{name}", **choice)
         wait_until(page, lambda: page.get_attribute("#poke", "aria-busy") == "false")
 
-    answered()
+    choose("kind", value="feature")
+    choose("feature", label="feature 5")
+    choose("sign", index=1)
+    choose("reach", value="2")
+    choose("level", index=1)
     labels = page.locator("#poke-base option").all_text_contents()
-    feature, place = next(
-        (feature, place)
-        for place, label in enumerate(labels)
-        for feature in range(5)
-        if label.endswith(f": feature {feature + 1} on")
-    )
-    page.select_option("#poke-base", index=place)
-    answered()
-    page.select_option("#poke-kind", "feature")
-    answered()
-    page.select_option("#poke-feature", index=feature)
-    answered()
-    page.select_option("#poke-sign", index=1)
-    answered()
-    page.select_option("#poke-reach", "2")
-    answered()
+    for place, label in enumerate(labels):
+        if label.endswith(": feature 5 on"):
+            choose("base", index=place)
+            if page.text_content("#poke-story").startswith("Flat at first"):
+                break
     page.locator("#poke-length").evaluate(
         "slider => { slider.value = 40; slider.dispatchEvent(new Event('input')) }"
     )
-    page.wait_for_timeout(600)
+    settled(page)
     room(page, "poke")
 
 
@@ -136,7 +136,7 @@ def main():
         (the_poke, WIDE, "light"),
     ]
     if BROWSER is None:
-        raise SystemExit("screenshots: no Chromium was found on PATH")
+        raise SystemExit("pictures: no Chromium was found on PATH")
     with sync_playwright() as playwright, served_in_thread(Sessions(most=6)) as address:
         browser = playwright.chromium.launch(
             executable_path=BROWSER, args=["--no-sandbox"]
