@@ -379,20 +379,20 @@ def _(constant_exercise):
 
 
 @app.cell(hide_code=True)
-def _(jax, np, scale, text, tm):
-    _p = 0.1
-    _world = tm.IndependentFeatures(n=1, probability=_p)
-    _x = np.asarray(
-        _world.sample(jax.random.key(2), scale.pick(full=200_000, tiny=2_000))
-    )
-    text(
-        rf"""
-    With $p = {_p}$ and {_x.size:,} samples, the error of the answer 0 is
-    {np.mean(_x**2):.4f} (by formula $p/3$ = {_p / 3:.4f}), that of the answer $p/2$ is
-    {np.mean((_x - _p / 2) ** 2):.4f} (by formula {_p / 3 - _p**2 / 4:.4f}). For sparse
-    features the two hardly differ.
-    """
-    )
+def _(constant_exercise, jax, np, scale, text, tm):
+    def _errors():
+        p = 0.1
+        world = tm.IndependentFeatures(n=1, probability=p)
+        batch = scale.pick(full=200_000, tiny=2_000)
+        x = np.asarray(world.sample(jax.random.key(2), batch))
+        return text(rf"""
+        With $p = {p}$ and {x.size:,} samples, the error of the answer 0 is
+        {np.mean(x**2):.4f} (by formula $p/3$ = {p / 3:.4f}), that of the answer $p/2$
+        is {np.mean((x - p / 2) ** 2):.4f} (by formula {p / 3 - p**2 / 4:.4f}). For
+        sparse features the two hardly differ.
+        """)
+
+    constant_exercise.reveal(my_constant, _errors)
     return
 
 

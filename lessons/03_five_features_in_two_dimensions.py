@@ -1,4 +1,4 @@
-"""Lesson 3: five features in two dimensions fold into a pentagon."""
+"""Lesson 3: how do five features lie in two dimensions?"""
 
 import marimo
 
@@ -210,6 +210,45 @@ def _(middle_question, my_guess_middle):
     return
 
 
+@app.cell(hide_code=True)
+def _(Prediction):
+    sparse_question = Prediction(
+        blank="my_guess_sparse",
+        question="And at the sparsest level, $S = 0.95$? Now **all five** are kept. "
+        "How do their arrows lie?",
+        options={
+            "a": "two pairs of opposites as before, the fifth in between",
+            "b": "spread evenly, with equal angles between neighbours",
+            "c": "unevenly: the more important a feature, the more room it has",
+        },
+        right="b",
+        because={
+            "a": "Between two of the others, at 45° from each, the fifth would have a "
+            "product of 0.7 with both, and the ReLU lets positive products pass.",
+            "b": "All are long and seldom present, so each wants the same: no "
+            "neighbour close by. With equal angles, 72°, no product is above 0.31, for "
+            "arrows of length 1. How equal they are, you will measure.",
+            "c": "The fifth feature is worth 0.66 times as much as the first. That "
+            "decides who is given up where there is not room for all. It hardly "
+            "bends the angles of those that are kept.",
+        },
+    )
+    sparse_question.ask()
+    return (sparse_question,)
+
+
+@app.cell
+def _():
+    my_guess_sparse = None
+    return (my_guess_sparse,)
+
+
+@app.cell(hide_code=True)
+def _(my_guess_sparse, sparse_question):
+    sparse_question.check(my_guess_sparse)
+    return
+
+
 @app.cell
 def _(np, scale, tm):
     # Ten sparsities and eight restarts of each, all in one training.
@@ -231,18 +270,30 @@ def _(np, scale, tm):
 
 
 @app.cell(hide_code=True)
-def _(dense_question, middle_question, my_guess_dense, my_guess_middle):
-    def after_both(result):
-        """The result, once there are both guesses: it answers both questions."""
-        return dense_question.reveal(
-            my_guess_dense, lambda: middle_question.reveal(my_guess_middle, result)
-        )
+def _(
+    dense_question,
+    middle_question,
+    my_guess_dense,
+    my_guess_middle,
+    my_guess_sparse,
+    sparse_question,
+):
+    def after_all(result):
+        """The result, once there are all guesses: it answers every question."""
 
-    return (after_both,)
+        def after_middle():
+            return sparse_question.reveal(my_guess_sparse, result)
+
+        def after_dense():
+            return middle_question.reveal(my_guess_middle, after_middle)
+
+        return dense_question.reveal(my_guess_dense, after_dense)
+
+    return (after_all,)
 
 
 @app.cell(hide_code=True)
-def _(after_both, best, np, sparsity, vector_panels):
+def _(after_all, best, np, sparsity, vector_panels):
     def polygons():
         return vector_panels(
             best.params["W"],
@@ -251,7 +302,7 @@ def _(after_both, best, np, sparsity, vector_panels):
             title="Five features in two dimensions, from dense to sparse",
         )
 
-    after_both(polygons)
+    after_all(polygons)
     return
 
 
@@ -315,7 +366,7 @@ def _(kept_exercise):
 
 
 @app.cell(hide_code=True)
-def _(after_both, best, kept, sparsity, text, tm):
+def _(after_all, best, kept, sparsity, text, tm):
     def _table():
         rows = "\n".join(
             f"| {s:.2f} | {kept(W)} | {tm.tegum_name(tm.find_shapes(W))} |"
@@ -324,10 +375,11 @@ def _(after_both, best, kept, sparsity, text, tm):
         head = "| sparsity | kept | shape |\n| :--- | :--- | :--- |\n"
         return text(
             f"{head}{rows}\n\n"
-            "A *digon* is an antipodal pair, and ⊕ means: in dimensions of their own."
+            "A *single* feature has a dimension to itself, a *digon* is an antipodal "
+            "pair, and 2 × means two of them, at a right angle to each other."
         )
 
-    after_both(_table)
+    after_all(_table)
     return
 
 
@@ -411,9 +463,12 @@ def _(gaps_exercise):
 
 
 @app.cell(hide_code=True)
-def _(best, gaps, sparsity, text):
-    _found = ", ".join(f"{g:.1f}°" for g in gaps(best.params["W"][-1]))
-    text(f"The gaps of the sparsest model, S = {sparsity[-1]:.2f}: {_found}.")
+def _(after_all, best, gaps, sparsity, text):
+    def _sentence():
+        found = ", ".join(f"{g:.1f}°" for g in gaps(best.params["W"][-1]))
+        return text(f"The gaps of the sparsest model, S = {sparsity[-1]:.2f}: {found}.")
+
+    after_all(_sentence)
     return
 
 
@@ -422,15 +477,15 @@ def _(mo):
     mo.md(r"""
     ## Watch it happen
 
-    The same model while it trains. Drag the slider: which arrows grow first, and when
-    does the last one find its place?
+    The sparsest model while it trains. Drag the slider: which arrows grow first, and
+    when does the last one find its place?
     """)
     return
 
 
-@app.cell
-def _(best, show_training):
-    show_training(best, index=-1)
+@app.cell(hide_code=True)
+def _(after_all, best, show_training):
+    after_all(lambda: show_training(best, index=-1))
     return
 
 
@@ -441,14 +496,15 @@ def _(mo):
 
     Output $i$ sees feature $j$ with weight $W_i \cdot W_j$, so the matrix
     $W^\top W$ is the whole story of who disturbs whom. On the left the dense model, in
-    the middle four features, on the right the pentagon. Red is positive: a false alarm
-    that the bias has to silence. Blue is negative, and the ReLU stops it.
+    the middle four features, on the right the sparsest model. The diagonal has the
+    squared lengths. Off the diagonal, red is a false alarm that the bias has to
+    silence, and blue is negative, so the ReLU stops it.
     """)
     return
 
 
 @app.cell(hide_code=True)
-def _(after_both, best, gram_panels, np, sparsity):
+def _(after_all, best, gram_panels, np, sparsity):
     def matrices():
         shown = [0, 4, 9]
         W, b = best.params["W"][shown], best.params["b"][shown]
@@ -459,7 +515,7 @@ def _(after_both, best, gram_panels, np, sparsity):
             title="$W^\\top W$ and the bias $b$ beside it",
         )
 
-    after_both(matrices)
+    after_all(matrices)
     return
 
 

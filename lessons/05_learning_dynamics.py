@@ -22,14 +22,22 @@ def _():
         show_training,
         text,
     )
-    from toymodels.plotting import Curve, levels_over_training, small_multiples
+    from toymodels.plotting import (
+        CYCLE,
+        Curve,
+        curve_figure,
+        levels_over_training,
+        small_multiples,
+    )
     from toymodels.stats import rank_correlation
 
     return (
+        CYCLE,
         Curve,
         Exercise,
         Mistake,
         Prediction,
+        curve_figure,
         dataclasses,
         lesson_scale,
         levels_over_training,
@@ -187,25 +195,21 @@ def _(dataclasses, np, scale, tm):
 
 
 @app.cell(hide_code=True)
-def _(D, levels_over_training, my_guess, paths_question, run):
+def _(CYCLE, D, curve_figure, my_guess, paths_question, run):
     def paths_figure():
-        history = run.history
-        figure = levels_over_training(
-            run.snapshots.step,
-            D,
-            history.step,
-            history.loss[:, 0],
+        # Without the loss: whether it falls with them is asked below.
+        figure = curve_figure(
+            [],
             xlabel="step",
             ylabel="$D_i$",
-            loss_label="loss",
             title="The dimensionality of every feature while one model trains",
-            fractions={"1/2": 0.5},
-            xscale="linear",
-            loss_scale="linear",
+            references={"1/2": 0.5},
+            ylim=(-0.02, 1.08),
         )
-        # The first fall, while all lengths grow, is far deeper than the others.
-        low, early = history.loss[:, 0].min(), history.loss[len(history.loss) // 12, 0]
-        figure.axes[1].set_ylim(0.995 * low, 1.01 * max(early, low))
+        figure.axes[0].plot(
+            run.snapshots.step, D, color=CYCLE[0], alpha=0.15, linewidth=0.9
+        )
+        figure.axes[0].margins(x=0.01)
         return figure
 
     paths_question.reveal(my_guess, paths_figure)
@@ -390,6 +394,32 @@ def _():
 @app.cell(hide_code=True)
 def _(my_guess_together, together_question):
     together_question.check(my_guess_together)
+    return
+
+
+@app.cell(hide_code=True)
+def _(D, levels_over_training, my_guess_together, run, together_question):
+    def loss_figure():
+        history = run.history
+        figure = levels_over_training(
+            run.snapshots.step,
+            D,
+            history.step,
+            history.loss[:, 0],
+            xlabel="step",
+            ylabel="$D_i$",
+            loss_label="loss",
+            title="The same model once more, with its loss below",
+            fractions={"1/2": 0.5},
+            xscale="linear",
+            loss_scale="linear",
+        )
+        # The first fall, while all lengths grow, is far deeper than the others.
+        low, early = history.loss[:, 0].min(), history.loss[len(history.loss) // 12, 0]
+        figure.axes[1].set_ylim(0.995 * low, 1.01 * max(early, low))
+        return figure
+
+    together_question.reveal(my_guess_together, loss_figure)
     return
 
 

@@ -193,8 +193,8 @@ def _(mo):
 
 
 @app.cell(hide_code=True)
-def _(show_training, small):
-    show_training(small, index=-1)
+def _(direction, my_guess_direction, show_training, small):
+    direction.reveal(my_guess_direction, lambda: show_training(small, index=-1))
     return
 
 

@@ -17,7 +17,6 @@ def _():
         Mistake,
         Prediction,
         lesson_scale,
-        picture,
         text,
     )
     from toymodels.models import UniversalAnd
@@ -37,7 +36,6 @@ def _():
         lesson_scale,
         mo,
         np,
-        picture,
         text,
     )
 
@@ -395,7 +393,7 @@ def _(measured, scale):
 
 
 @app.cell(hide_code=True)
-def _(Curve, by_active, crowd, curve_figure, gate_error, np, p, picture):
+def _(Curve, by_active, crowd, curve_figure, error_exercise, gate_error, np, p):
     def _curves():
         curves = []
         names = {2: "both on", 1: "one on", 0: "none on"}
@@ -406,15 +404,16 @@ def _(Curve, by_active, crowd, curve_figure, gate_error, np, p, picture):
             curves.append(Curve("", np.array(crowd), theory, color=color, dashed=True))
         return curves
 
-    picture(
-        curve_figure(
+    def crowd_figure():
+        return curve_figure(
             _curves(),
             xlabel="inputs that are on",
             ylabel="mean absolute error",
             title="The more inputs are on, the worse the gates (broken: leading order)",
             height=3.8,
         )
-    )
+
+    error_exercise.reveal(my_error, crowd_figure)
     return
 
 
@@ -546,28 +545,25 @@ def _(
     Curve,
     active,
     curve_figure,
+    error_exercise,
     np,
-    picture,
+    probability_exercise,
     probability_for,
     readers,
     scaled,
     sizes,
 ):
-    _d = np.array(sizes)
-    picture(
-        curve_figure(
+    def scaling_figure():
+        d = np.array(sizes)
+        by_formula = (active - 1) * probability_for(readers, d)
+        return curve_figure(
             [
                 Curve(
                     "one on, measured",
-                    _d,
+                    d,
                     np.array([row["error"][1] for row in scaled]),
                 ),
-                Curve(
-                    "(ℓ − 1) p, by formula",
-                    _d,
-                    (active - 1) * probability_for(readers, _d),
-                    dashed=True,
-                ),
+                Curve("(ℓ − 1) p, by formula", d, by_formula, dashed=True),
             ],
             xlabel="neurons d",
             ylabel="mean absolute error",
@@ -576,6 +572,10 @@ def _(
             title=f"With {readers} readers a gate the error falls as 1/√d",
             height=3.6,
         )
+
+    # It gives both answers away.
+    error_exercise.reveal(
+        my_error, lambda: probability_exercise.reveal(my_probability, scaling_figure)
     )
     return
 

@@ -68,6 +68,8 @@ def test_a_lesson_with_empty_blanks_is_kind(path):
     notes = verdicts(outputs)
     assert len(notes) >= len(asked), "every blank has a cell that checks it"
     assert all(note.kind == "warn" and note.passed is None for note in notes)
+    # No training is shown, step by step, to a reader who has guessed nothing.
+    assert not [output for output in outputs if len(getattr(output, "frames", ())) > 1]
 
 
 @pytest.mark.slow
