@@ -59,7 +59,7 @@ def _(mo):
     Such properties of an input are its **features**. There are very many of them, and
     in any one input nearly all of them are absent. This lesson is about that second
     fact alone. You will see that it makes two features of the same input a rare event,
-    and that everything in the later lessons follows from it.
+    and that much of the later lessons follows from it.
 
     **How a lesson works.** Cells with `None` are yours to fill in. The cell below each
     one says whether it is right and, if it can, what went wrong. Nothing breaks if you
@@ -265,6 +265,17 @@ def _(Exercise, Mistake):
                 "three of them and would be counted three times. Start from the "
                 "opposite: none or one.",
                 lambda n, p: n * (n - 1) / 2 * p**2,
+            ),
+            Mistake(
+                "this is the share among the inputs with any feature",
+                "You divided by the probability that at least one is present. Here all "
+                "inputs count, those without any feature too.",
+                lambda n, p: collision(n, p) / (1 - (1 - p) ** n),
+            ),
+            Mistake(
+                "this is the probability of exactly two",
+                "Three or more that are present collide as well.",
+                lambda n, p: n * (n - 1) / 2 * p**2 * (1 - p) ** (n - 2),
             ),
         ],
         hints=[

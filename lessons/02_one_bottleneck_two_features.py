@@ -200,9 +200,15 @@ def _(Exercise, Mistake, my_border):
                 lambda r: 2 * r / (1 + r),
             ),
             Mistake(
-                "only one feature of the pair is counted",
+                "only the first feature of the pair is counted",
                 "Both features of the pair suffer, with importances 1 and $r$.",
                 lambda r: 4 * r / (2 + 3 * r),
+            ),
+            Mistake(
+                "only the second feature of the pair is counted",
+                "Then $r$ cancels. The first feature, with importance 1, suffers from "
+                "the interference as well.",
+                lambda r: 4 / 5,
             ),
             Mistake(
                 "this compares with ignoring the first feature",
@@ -398,11 +404,16 @@ def _(Exercise, Mistake, my_phase):
     def _swapped(w1, w2):
         return phase_of(w2, w1)
 
-    def _lengths_unsquared(w1, w2):
-        first, second = w1 >= 0.5, w2 >= 0.5
-        if first and second:
-            return "other"
-        return "second ignored" if first else "first ignored" if second else "other"
+    def _with(kept):
+        """The rule with another idea of which columns are kept."""
+
+        def phase(w1, w2):
+            first, second = kept(w1), kept(w2)
+            if first and second:
+                return "antipodal" if w1 * w2 < 0 else "other"
+            return "second ignored" if first else "first ignored" if second else "other"
+
+        return phase
 
     phase_exercise = Exercise(
         blank="my_phase",
@@ -415,6 +426,9 @@ def _(Exercise, Mistake, my_phase):
             (0.8, 0.8),
             (-1.0, 0.02),
             (0.3, -0.2),
+            # A square on either side of 1/2.
+            (0.6, 0.0),
+            (0.75, 0.0),
         ],
         mistakes=[
             Mistake(
@@ -429,10 +443,27 @@ def _(Exercise, Mistake, my_phase):
                 _swapped,
             ),
             Mistake(
+                "the length is not squared",
+                "The rule is $w_i^2 \\ge 1/2$. A column of length 0.6 is not kept: its "
+                "square is 0.36.",
+                _with(lambda w: abs(w) >= 0.5),
+            ),
+            Mistake(
+                "the square is compared with the root of 1/2",
+                "Either $w_i^2 \\ge 1/2$ or $|w_i| \\ge \\sqrt{1/2}$, but not half of "
+                "each.",
+                _with(lambda w: w**2 >= 0.5**0.5),
+            ),
+            Mistake(
                 "negative columns are not counted",
                 "The sign of a whole solution is arbitrary: $W$ and $-W$ are the same "
                 "model. Compare $w_i^2$ with 1/2.",
-                _lengths_unsquared,
+                _with(lambda w: w >= 0.5**0.5),
+            ),
+            Mistake(
+                "the columns themselves are compared with 1/2",
+                "Square them first: then a sign does not matter, and 0.6 is too short.",
+                _with(lambda w: w >= 0.5),
             ),
         ],
         hints=[

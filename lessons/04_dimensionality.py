@@ -122,9 +122,11 @@ def _(Exercise, Mistake, np, tm):
                 lambda W: np.sum(W**2, axis=0) / np.sum((W.T @ W) ** 2, axis=1),
             ),
             Mistake(
-                "both directions are normalised",
-                "Only $\\hat W_i$ has length 1. A short $W_j$ disturbs less than a "
-                "long one, so it keeps its length.",
+                "the lengths of the other columns are lost",
+                "Either $W_j$ is normalised as well as $\\hat W_i$, or the sum runs "
+                "over the wrong axis, $i$: both give the same. A short $W_j$ disturbs "
+                "less than a long one. So it keeps its length, and the sum runs over "
+                "$j$.",
                 lambda W: (
                     1
                     / np.sum(
@@ -174,9 +176,9 @@ def _(mo):
     mo.md(r"""
     ## Fractions of perfect shapes
 
-    In a regular polytope every vertex has the same $D$, and they use up all $d$
-    dimensions. What is the $D$ of each of $v$ vertices of a regular polytope in $d$
-    dimensions?
+    Take a shape whose $v$ vertices are all alike and which fills its space evenly, such
+    as a regular polygon around 0. Then every vertex has the same $D$, and together they
+    use up all $d$ dimensions. What is the $D$ of each?
     """)
     return
 
@@ -210,7 +212,8 @@ def _(Exercise, Mistake):
         ],
         hints=["$v$ equal shares add up to $d$."],
         explanation="Two opposites 1/2, triangle 2/3, pentagon 2/5, tetrahedron 3/4, "
-        "square antiprism 3/8. Remember these five.",
+        "square antiprism 3/8. Remember these five. The last one, two squares of which "
+        "one is turned by 45°, is no regular solid, but its eight vertices are alike.",
     )
     fraction_exercise.check(my_fraction)
     return (fraction_exercise,)
@@ -224,7 +227,7 @@ def _(fraction_exercise):
 
 @app.cell
 def _(show_features, tm):
-    # Turn it: eight vertices in three dimensions.
+    # Turn it: the square antiprism, eight vertices in three dimensions.
     show_features(tm.geometry.square_antiprism())
     return
 
@@ -556,6 +559,17 @@ def _(Exercise, Mistake, np):
         middle, below, above = _counts(D, f)
         return bool(middle >= 2 * max(below, above))
 
+    def _mean_of_sides(D, f):
+        middle, below, above = _counts(D, f)
+        return bool(middle >= 10 and middle >= 2 * (below + above) / 2)
+
+    def _more_than_ten(D, f):
+        return bool(has_line(D, f) and _counts(D, f)[0] > 10)
+
+    def _more_than_twice(D, f):
+        middle, below, above = _counts(D, f)
+        return bool(middle >= 10 and middle > 2 * max(below, above))
+
     def _sides_added(D, f):
         middle, below, above = _counts(D, f)
         return bool(middle >= 10 and middle >= 2 * (below + above))
@@ -564,7 +578,10 @@ def _(Exercise, Mistake, np):
         (np.repeat([0.5, 0.4875, 0.5125], [30, 4, 10]), 0.5),  # a line
         (np.repeat([0.5, 0.4875, 0.5125], [30, 30, 30]), 0.5),  # dense all over
         (np.repeat([0.5, 0.4875, 0.5125], [30, 2, 25]), 0.5),  # the flank of a hill
+        (np.repeat([0.5, 0.4875, 0.5125], [30, 2, 29]), 0.5),  # and a steeper one
         (np.repeat([0.5, 0.4875, 0.5125], [4, 0, 1]), 0.5),  # too few to say
+        (np.repeat([0.5, 0.4875, 0.5125], [10, 1, 2]), 0.5),  # just enough
+        (np.repeat([0.5, 0.4875, 0.5125], [30, 0, 15]), 0.5),  # just twice as many
         # Elsewhere, and not on the centres of the bands: a line, then none.
         (np.repeat([0.4, 0.392, 0.408], [30, 10, 14]), 0.4),
         (np.repeat([0.4, 0.392, 0.408], [30, 0, 16]), 0.4),
@@ -581,6 +598,12 @@ def _(Exercise, Mistake, np):
                 "the surroundings are not compared",
                 "Where features lie densely everywhere, every place has many.",
                 _only_enough,
+            ),
+            Mistake(
+                "this compares with the mean of the two sides",
+                "On the flank of a broad hill one side is far emptier and pulls the "
+                "mean down. Compare with the *fuller* one.",
+                _mean_of_sides,
             ),
             Mistake(
                 "the emptier side is enough for this",
@@ -602,6 +625,16 @@ def _(Exercise, Mistake, np):
                 "a handful of features makes a line here",
                 "Four against one is chance. The rule asks for ten in the middle.",
                 _not_enough,
+            ),
+            Mistake(
+                "exactly ten in the middle are too few for this",
+                "*At least* ten: ten are enough.",
+                _more_than_ten,
+            ),
+            Mistake(
+                "exactly twice as many are too few for this",
+                "*At least* twice as many as on the fuller side: twice is enough.",
+                _more_than_twice,
             ),
         ],
         hints=[

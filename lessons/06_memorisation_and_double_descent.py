@@ -270,9 +270,10 @@ def _(Exercise, Mistake, np):
                 _no_square,
             ),
             Mistake(
-                "the sum runs over the wrong index",
-                "You added up how one vector projects onto all directions. The sum "
-                "keeps the direction $i$ and runs over the vectors $j$.",
+                "the lengths of the other points are lost",
+                "Either the sum runs over the wrong index, $i$ instead of $j$, or all "
+                "vectors were scaled to length 1: both give the same. Keep the "
+                "direction $i$, and add up over vectors $j$ of their own lengths.",
                 _wrong_sum,
             ),
             Mistake(
@@ -667,8 +668,8 @@ def _(mo):
     ## What this does not show
 
     - *Where* the bump is and how high. Authors and replications differ by factors of
-      four in its place, and by much more in its height. It is one data set here; the
-      experiments DD-3 and DD-7 have several, with intervals.
+      four to seven in its place, and by much more in its height. It is one data set
+      here; the experiments DD-3 and DD-7 have several, with intervals.
     - That points or features lie on **regular** polygons with equal shares. Whether the
       gaps are equal (`DD-2.gaps_5`, `gaps_6`, `gaps_8`), whether the shares are (all of
       `DD-2.share_5` to `share_8`, `DD-3.memorised`), and whether features form a

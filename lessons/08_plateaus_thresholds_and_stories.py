@@ -467,6 +467,17 @@ def _(Exercise, Mistake, np):
                 "At $h$ the sum is negative, so its opposite has to be made up.",
                 lambda w, b, h, u: (w @ h + b) / (w @ u) if w @ u > 0 else np.inf,
             ),
+            Mistake(
+                "the test of the slope is turned round",
+                "A push turns the neuron on where $w \\cdot u$ is *positive*. Where "
+                "it is not, no length does.",
+                lambda w, b, h, u: -(w @ h + b) / (w @ u) if w @ u < 0 else np.inf,
+            ),
+            Mistake(
+                "a neuron that never turns on absorbs nothing here",
+                "It absorbs pushes of *every* length, so its limit is `np.inf`, not 0.",
+                lambda w, b, h, u: -(w @ h + b) / (w @ u) if w @ u > 0 else 0.0,
+            ),
         ],
         hints=[
             "Set $w \\cdot h + r \\, (w \\cdot u) + b = 0$ and solve for $r$.",

@@ -257,13 +257,14 @@ def _(Prediction):
         right="a",
         because={
             "a": "A gate needs a few neurons that read both of its inputs: $d p^2$ of "
-            "them on average, about ten for $d = 1{,}000$. That number does not depend "
-            "on how many gates there are.",
+            "them on average, about ten for $d = 1{,}000$. This average does not "
+            "depend on how many gates there are. For *every* gate to have one, it has "
+            "to grow like the logarithm of their number, which is 9 here.",
             "b": "A neuron of its own for each gate would be exact. But here each "
             "neuron reads a dozen inputs, and so serves dozens of pairs.",
             "c": "Ten neurons a gate is right, but these ten also serve other gates. "
-            "The number of neurons that read a given pair is $d p^2$, whatever the "
-            "number of pairs.",
+            "The number of neurons that read a given pair is $d p^2$ on average, "
+            "whatever the number of pairs.",
         },
     )
     enough.ask()
@@ -587,7 +588,9 @@ def _(mo):
 
     - A layer can compute many more functions than it has neurons, if few inputs are on
       at a time. The price is a small error in each.
-    - The number of neurons that a gate needs does not grow with the number of gates.
+    - How many neurons read a gate does not depend, on average, on the number of gates.
+      For *every* gate to have one, the average must grow like the logarithm of that
+      number, which is slow.
     - The ReLU does one thing: it keeps the many gates silent that have no input on.
 
     ## What this does not show

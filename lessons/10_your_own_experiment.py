@@ -9,6 +9,7 @@ app = marimo.App(width="medium", app_title="10 · Your own experiment")
 @app.cell(hide_code=True)
 def _():
     import dataclasses
+    import operator
 
     import marimo as mo
     import numpy as np
@@ -58,6 +59,7 @@ def _():
         lesson_scale,
         mo,
         np,
+        operator,
         text,
         tm,
         told,
@@ -407,7 +409,7 @@ def my_verdict(low, high, border, control_failed, seeds):
 
 
 @app.cell(hide_code=True)
-def _(Exercise, Mistake):
+def _(Exercise, Mistake, operator):
     def verdict(low, high, border, control_failed, seeds):
         if high < border:
             return "not supported"
@@ -422,6 +424,27 @@ def _(Exercise, Mistake):
     def _middle(low, high, border, control_failed, seeds):
         return "supported" if (low + high) / 2 >= border else "not supported"
 
+    def _unless(doubtful, word="inconclusive"):
+        """The rule, but first of all a word for every doubtful case."""
+
+        def found(low, high, border, control_failed, seeds):
+            if doubtful(control_failed, seeds):
+                return word
+            return verdict(low, high, border, control_failed, seeds)
+
+        return found
+
+    def _at_border(above, below):
+        """The rule with other comparisons: of the low end, and of the high end."""
+
+        def found(low, high, border, control_failed, seeds):
+            if below(high, border):
+                return "not supported"
+            sound = control_failed and seeds >= 5
+            return "supported" if above(low, border) and sound else "inconclusive"
+
+        return found
+
     verdict_exercise = Exercise(
         blank="my_verdict",
         answer=verdict,
@@ -433,6 +456,9 @@ def _(Exercise, Mistake):
             (0.6, 0.8, 0.5, True, 5),
             (0.6, 0.8, 0.5, True, 4),
             (0.6, 0.8, 0.5, True, 3),
+            # Below the border neither control nor seeds are needed.
+            (0.1, 0.3, 0.5, False, 8),
+            (0.1, 0.3, 0.5, True, 3),
             (0.1, 0.3, 0.5, False, 3),
             # The border itself is accepted, at either end of the interval.
             (0.5, 0.8, 0.5, True, 8),
@@ -464,6 +490,52 @@ def _(Exercise, Mistake):
                 lambda low, high, border, control_failed, seeds: verdict(
                     low, high, border, control_failed, 5
                 ),
+            ),
+            Mistake(
+                "a control that passes counts against the claim",
+                "It says nothing against the claim, only that this test cannot decide "
+                "it.",
+                _unless(lambda failed, seeds: not failed, "not supported"),
+            ),
+            Mistake(
+                "a control that passes makes everything inconclusive",
+                "An interval wholly outside speaks against the claim, whatever the "
+                "control did.",
+                _unless(lambda failed, seeds: not failed),
+            ),
+            Mistake(
+                "few seeds make everything inconclusive",
+                'Five seeds are asked for `"supported"` alone. An interval wholly '
+                "outside speaks against the claim with fewer, too.",
+                _unless(lambda failed, seeds: seeds < 5),
+            ),
+            Mistake(
+                "the control and the seeds are asked before the interval",
+                'They are needed for `"supported"` alone. Look first whether the whole '
+                "interval is outside.",
+                _unless(lambda failed, seeds: not failed or seeds < 5),
+            ),
+            Mistake(
+                "five seeds are too few for this",
+                "*At least* 5: five are enough.",
+                _unless(lambda failed, seeds: seeds == 5),
+            ),
+            Mistake(
+                "an interval that ends on the border is put outside",
+                "*At least* `border`: the border itself is accepted, so the upper end "
+                "is inside.",
+                _at_border(operator.ge, operator.le),
+            ),
+            Mistake(
+                "an interval that begins on the border is not accepted",
+                "*At least* `border`: the border itself is accepted.",
+                _at_border(operator.gt, operator.lt),
+            ),
+            Mistake(
+                "the border is put outside at both ends",
+                "*At least* `border`: the border itself is accepted, as the lower end "
+                "of an interval and as the upper.",
+                _at_border(operator.gt, operator.le),
             ),
         ],
         hints=[
