@@ -137,6 +137,10 @@ def test_a_lesson_runs_as_a_jupyter_notebook(lesson, tmp_path):
     assert done.returncode == 0, done.stderr[-3000:]
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     assert "pip install" in "".join(cells[0]["source"])
+    # What makes questions and checks is folded away, in Colab too.
+    asking = [cell for cell in cells if "Prediction(" in "".join(cell["source"])]
+    assert asking
+    assert {cell["metadata"].get("cellView") for cell in asking} == {"form"}
     shown = [out for cell in cells for out in cell.get("outputs", [])]
     assert not [out for out in shown if out["output_type"] == "error"]
     texts = ["".join(out.get("data", {}).get("text/markdown", "")) for out in shown]

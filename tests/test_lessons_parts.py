@@ -90,6 +90,7 @@ def test_a_known_mistake_is_named():
         (lambda W: 3 * lengths(W), "is 3 times what it should be"),
         (lambda W: lengths(W) / np.zeros(W.shape[1]), "not finite"),
         (lambda W: lengths(W) + np.arange(W.shape[1]), "mean is too large"),
+        (lambda W: np.full(3, lengths(W).mean()), "wrong in 3 of 3 entries."),
         (lambda W: "five", "is text, and should be an array"),
         (lambda W: {1: 2}, "of type `dict`"),
         (lambda W: [[1, 2], [3]], "of type `list`"),
@@ -123,6 +124,40 @@ def test_values_and_words_are_compared_too():
     word = Exercise("name", "pentagon")
     assert word.check("pentagon").passed and word.check("square").passed is False
     assert "should be text" in word.check(5).markdown
+    assert "`'square'`, which is not right here" in word.check("square").markdown
+
+
+def test_what_is_wrong_with_a_word_is_said():
+    sign = Exercise(
+        "sign", lambda x: "plus" if x > 0 else "minus", cases=[(1.0,), (-1.0,)]
+    )
+    said = lambda answer: sign.check(answer).markdown  # noqa: E731
+    assert "`'plus'`, which is not right here" in said(lambda x: "plus")
+    assert "`'none'`, which is none of `'minus'`, `'plus'`" in said(lambda x: "none")
+    assert "only in capitals or spaces" in said(lambda x: "Plus ")
+    assert "is a truth value, and should be text" in said(lambda x: x > 0)
+
+
+def test_truth_values_and_infinities_are_called_so():
+    positive = Exercise("f", lambda x: x > 0, cases=[(1.0,), (-1.0,)])
+    assert "`f(1.0)` is False, and should be True" in positive.check(
+        lambda x: x < 0).markdown  # fmt: skip
+    assert "is 0.5, and should be True or False" in positive.check(
+        lambda x: 0.5 * x).markdown  # fmt: skip
+    number = Exercise("g", lambda x: x, cases=[(3.0,), (np.inf,)])
+    assert "finite where it should not be" in number.check(lambda x: 3.0).markdown
+    assert "should be a single number" in number.check(lambda x: [x, x]).markdown
+    several = Exercise("h", np.array([1.0, 2.0, np.inf]))
+    assert "wrong in 2 of 3 entries." in several.check([2.0, 4.0, np.inf]).markdown
+
+
+def test_what_gives_an_answer_away_waits_for_an_attempt():
+    made = []
+    result = lambda: made.append(1) or "shown"  # noqa: E731
+    waiting = EXERCISE.reveal(lambda W: None, result)
+    assert "after your attempt" in waiting.markdown and not made
+    assert EXERCISE.reveal(lambda W: -lengths(W), result) == "shown"
+    assert isinstance(EXERCISE.reveal(lengths, Figure), Picture)
 
 
 def test_all_cases_count():
@@ -166,7 +201,9 @@ def test_a_guess_is_answered():
     assert wrong.passed is False
     assert "There is no room." in wrong.markdown
     assert "There is room for two." in wrong.markdown
-    assert '"b"' in PREDICTION.check("c").markdown
+    for other in ("c", ["a"], {}, 1):
+        note = PREDICTION.check(other)
+        assert note.passed is None and '"b"' in note.markdown
     assert "my_guess" in PREDICTION.ask().markdown
     assert PREDICTION.answer == "a" and PREDICTION.wrong_answers == ["b"]
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from toymodels.config import shorten
 from toymodels.lessons.note import Fold, Note
+from toymodels.lessons.picture import shown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -111,6 +112,18 @@ class Exercise:
                 return self._judged(results, result, right, _call(case))
         return self._right()
 
+    def reveal(self, given: Any, result: Callable[[], Any]) -> Any:
+        """What would give the answer away, once there is an attempt, right or wrong.
+
+        Args:
+            given: what the reader filled in.
+            result: makes what is shown; not called before. A figure becomes a
+                `Picture`.
+        """
+        if self.check(given).passed is None:
+            return Note("The result appears here after your attempt.", "warn")
+        return shown(result)
+
     def help(self) -> Fold:
         """The hints and the solution, each of which unfolds."""
         many = len(self.hints) > 1
@@ -126,8 +139,10 @@ class Exercise:
         return f"{self.blank} = {np.array2string(np.asarray(self.answer), precision=5)}"
 
     def _unanswered(self) -> Note:
+        how = " (it has to `return` its result)" if self.asks_for_function else ""
         return Note(
-            f"**Not answered yet.** Fill in `{self.blank}` above and run the cell.",
+            f"**Not answered yet.** Fill in `{self.blank}` above{how} and run "
+            "the cell.",
             "warn",
         )
 
@@ -158,13 +173,14 @@ class Exercise:
             if same:
                 name = mistake.name[:1].upper() + mistake.name[1:]
                 return self._wrong(f"*{name}.* {mistake.explanation}", mistake.name)
-        return self._wrong(_difference(f"`{self.blank}{call}`", result, right))
+        words = [self.answer(*_copied(case)) for case in self.cases] or [right]
+        return self._wrong(_difference(f"`{self.blank}{call}`", result, right, words))
 
     def _equal(self, one: Any, other: Any) -> bool:
         one, other = _as_array(one), _as_array(other)
         if one is None or other is None or one.shape != other.shape:
             return False
-        if one.dtype.kind in "US" or other.dtype.kind in "US":
+        if _is_text(one) or _is_text(other):
             return bool(np.all(one == other))
         return np.allclose(
             one, other, rtol=self.tolerance, atol=self.tolerance, equal_nan=False
@@ -177,22 +193,36 @@ def _as_array(value: Any) -> np.ndarray | None:
         array = np.asarray(value)
     except Exception:  # a ragged list, or whatever the reader's object does
         return None
-    if array.dtype.kind in "US":
+    if _is_text(array):
         return array
     return array.astype(float) if array.dtype.kind in "biuf" else None
 
 
-def _difference(name: str, result: Any, right: Any) -> str:
-    """How a wrong result differs from the right one, without giving it away."""
+def _difference(name: str, result: Any, right: Any, answers: Sequence[Any]) -> str:
+    """How a wrong result differs from the right one, without giving it away.
+
+    Args:
+        name: of what gave the result.
+        result: the wrong one.
+        right: what it should have been.
+        answers: the right ones of all cases; of words they are the choice.
+    """
     array, goal = _as_array(result), _as_array(right)
-    if array is None or goal is None or array.dtype.kind != goal.dtype.kind:
+    if array is None or goal is None or _is_text(array) != _is_text(goal):
         return f"{name} is {_kind(result)}, and should be {_kind(right)}."
     if array.shape != goal.shape:
-        return f"{name} has shape {array.shape}, and should have {goal.shape}."
-    if array.dtype.kind in "US":
-        return f"{name} is `{shorten(result)}`."
-    if not np.all(np.isfinite(array)):
-        return f"{name} is not finite: is there a division by zero?"
+        should = "be a single number" if goal.shape == () else f"have {goal.shape}"
+        return f"{name} has shape {array.shape}, and should {should}."
+    if _is_text(array):
+        return f"{name} is `{shorten(result)}`, {_wrong_words(array, goal, answers)}."
+    if np.asarray(right).dtype.kind == "b" and array.ndim == 0:
+        if array not in (0, 1):
+            return f"{name} is {float(array):.4g}, and should be True or False."
+        return f"{name} is {bool(array)}, and should be {bool(goal)}."
+    if not np.array_equal(np.isfinite(array), np.isfinite(goal)):
+        if np.isfinite(goal).all():
+            return f"{name} is not finite: is there a division by zero?"
+        return f"{name} is finite where it should not be."
     if np.allclose(array, -goal, rtol=1e-3):
         return f"{name} has the opposite sign."
     ratio = _common_ratio(array, goal)
@@ -202,24 +232,42 @@ def _difference(name: str, result: Any, right: Any) -> str:
     if array.ndim == 0:
         return f"{name} is {float(array):.4g}, which is too {way}."
     far = int(np.sum(~np.isclose(array, goal, rtol=1e-3, atol=1e-4)))
-    return f"{name} is wrong in {far} of {array.size} entries; its mean is too {way}."
+    same = np.isclose(np.mean(array), np.mean(goal), rtol=1e-3, atol=1e-4)
+    mean = "" if same else f"; its mean is too {way}"
+    return f"{name} is wrong in {far} of {array.size} entries{mean}."
+
+
+def _wrong_words(array: np.ndarray, goal: np.ndarray, answers: Sequence[Any]) -> str:
+    """What is wrong with text."""
+    if np.array_equal(np.char.lower(np.char.strip(array)), np.char.lower(goal)):
+        return "which differs from the right word only in capitals or spaces"
+    choice = sorted({str(word) for answer in answers for word in np.ravel(answer)})
+    if len(choice) > 1 and not set(np.ravel(array).tolist()) <= set(choice):
+        return f"which is none of {', '.join(f'`{word!r}`' for word in choice)}"
+    return "which is not right here"
 
 
 def _common_ratio(array: np.ndarray, goal: np.ndarray) -> float | None:
     """The factor between two arrays of several numbers, if there is one."""
     there = goal != 0
-    if there.sum() < 2 or np.any(array[~there] != 0):
+    if there.sum() < 2 or np.any(array[~there] != 0) or not np.isfinite(goal).all():
         return None
     ratios = array[there] / goal[there]
     return float(ratios[0]) if np.allclose(ratios, ratios[0], rtol=1e-3) else None
+
+
+def _is_text(array: np.ndarray) -> bool:
+    return array.dtype.kind in "US"
 
 
 def _kind(value: Any) -> str:
     array = _as_array(value)
     if array is None:
         return f"of type `{type(value).__name__}`"
-    if array.dtype.kind in "US":
+    if _is_text(array):
         return "text"
+    if isinstance(value, bool | np.bool_):
+        return "a truth value"
     return "a number" if array.ndim == 0 else f"an array of shape {array.shape}"
 
 

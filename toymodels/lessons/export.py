@@ -1,8 +1,9 @@
 """Lessons as Jupyter notebooks, for JupyterLab, VS Code or Colab.
 
 marimo writes the cells; here they get what Jupyter needs beside them: a first cell that
-says how to begin, and a kernel. Cells stay in the order of the
-lesson, which marimo does not ask for and Jupyter does.
+says how to begin, and a kernel. Cells stay in the order of the lesson, which marimo
+does not ask for and Jupyter does. Cells whose code marimo folds away, with the answers
+among them, are folded away here too: for Jupyter by marimo, for Colab as a form.
 """
 
 import json
@@ -25,6 +26,7 @@ with `pip wheel . --no-deps`, upload it, and install it in a cell:
 
 Run the cells from the top. Where a cell is yours to fill in, run it and the ones below
 it again."""
+_FORM = "# @title Of the lesson: run it, there is nothing to fill in"
 _KERNEL = {"display_name": "Python 3", "language": "python", "name": "python3"}
 
 
@@ -81,4 +83,13 @@ def _with_beginning(notebook: dict, file: str) -> dict:
         },
     ]
     metadata = {**notebook["metadata"], "kernelspec": _KERNEL}
-    return {**notebook, "cells": first + notebook["cells"], "metadata": metadata}
+    cells = first + [_folded(cell) for cell in notebook["cells"]]
+    return {**notebook, "cells": cells, "metadata": metadata}
+
+
+def _folded(cell: dict) -> dict:
+    metadata = cell["metadata"]
+    if not metadata.get("jupyter", {}).get("source_hidden"):
+        return cell
+    source = f"{_FORM}\n{''.join(cell['source'])}"
+    return {**cell, "metadata": {**metadata, "cellView": "form"}, "source": source}

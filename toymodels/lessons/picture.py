@@ -9,6 +9,7 @@ not see it.
 import base64
 import dataclasses
 import importlib
+from collections.abc import Callable
 from typing import Any
 
 from matplotlib.figure import Figure
@@ -50,3 +51,9 @@ def picture(figure: Figure, words: str = "") -> Picture:
     words = words or figure.get_suptitle() or "a figure"
     width = round(figure.get_figwidth() * 92)
     return Picture(png_bytes(figure), words.replace("\n", " "), width)
+
+
+def shown(result: Callable[[], Any]) -> Any:
+    """What a cell shows of a result that was waited for: a figure as a `Picture`."""
+    made = result()
+    return picture(made) if isinstance(made, Figure) else made

@@ -8,11 +8,9 @@ import dataclasses
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from matplotlib.figure import Figure
-
 from toymodels.config import SettingsError
 from toymodels.lessons.note import Note
-from toymodels.lessons.picture import picture
+from toymodels.lessons.picture import shown
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,7 +74,7 @@ class Prediction:
                 f"{self._letters()}. A wrong guess costs nothing.",
                 "warn",
             )
-        letter = guess.strip().lower() if isinstance(guess, str) else guess
+        letter = guess.strip().lower() if isinstance(guess, str) else None
         if letter not in self.options:
             return Note(
                 f"`{self.blank} = {guess!r}` is none of the options: write one of "
@@ -103,8 +101,7 @@ class Prediction:
         """
         if self.check(guess).passed is None:
             return Note("The result appears here after your guess.", "warn")
-        made = result()
-        return picture(made) if isinstance(made, Figure) else made
+        return shown(result)
 
     def _letters(self) -> str:
         return ", ".join(f'`"{letter}"`' for letter in self.options)
