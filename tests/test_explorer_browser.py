@@ -71,6 +71,30 @@ def test_a_live_slider_acts_without_a_restart(visit, served):
     assert trainer.generation == generation
 
 
+def test_a_slider_acts_while_it_is_dragged(visit, served):
+    page = visit.page()
+    play(page, 20)
+    trainer = session_of(page, served).trainer
+    slider = page.get_by_label("Sparsity S, slider")
+    slider.scroll_into_view_if_needed()
+    box = slider.bounding_box()
+    middle = box["y"] + box["height"] / 2
+    page.mouse.move(box["x"] + 0.5 * box["width"], middle)
+    page.mouse.down()
+    taken = set()
+    # The pointer never rests; what is seen meanwhile was not waiting for that.
+    for place in range(100):
+        share = 0.2 + 0.6 * abs(place % 50 - 25) / 25
+        page.mouse.move(box["x"] + share * box["width"], middle)
+        page.wait_for_timeout(20)
+        taken.add(trainer.controls.sparsity)
+    page.mouse.up()
+    assert len(taken) > 5, taken
+    value = float(page.input_value("#setting-sparsity"))
+    wait_until(page, lambda: trainer.controls.sparsity == value)
+    assert trainer.generation == 1
+
+
 def test_other_settings_restart(visit):
     page = visit.page()
     play(page, 50)
@@ -94,6 +118,29 @@ def test_the_server_objects_beside_the_field(chromium, served):
         page.press("#setting-d", "Enter")
         page.wait_for_selector("svg.turnable")
         assert page.locator("#setting-d-error").is_hidden()
+        visit.complaints[:] = [c for c in visit.complaints if words not in c]
+
+
+def test_a_refused_field_does_not_hold_up_the_others(chromium, served):
+    words = "Failed to load resource: the server responded with a status of 422"
+    with visiting(chromium, served[0]) as visit:
+        page = visit.page()
+        trainer = session_of(page, served).trainer
+        page.fill("#setting-d", "9")
+        page.press("#setting-d", "Enter")
+        page.wait_for_selector("#setting-d-error:visible")
+        page.fill("#setting-sparsity", "0.5")
+        page.press("#setting-sparsity", "Enter")
+        wait_until(page, lambda: trainer.controls.sparsity == 0.5)
+        page.fill("#setting-learning_rate", "0,01")
+        page.press("#setting-learning_rate", "Enter")
+        page.wait_for_selector("#setting-learning_rate-error:visible")
+        assert page.locator("#setting-d-error").is_visible()
+        assert trainer.controls.d == 2 and page.input_value("#setting-d") == "9"
+        page.fill("#setting-d", "3")
+        page.press("#setting-d", "Enter")
+        wait_until(page, lambda: trainer.controls.d == 3)
+        page.wait_for_selector("#setting-d-error", state="hidden")
         visit.complaints[:] = [c for c in visit.complaints if words not in c]
 
 
@@ -392,6 +439,8 @@ def test_a_saved_page_opens_without_a_server(chromium, served, tmp_path):
         assert "import toymodels as tm" in page.text_content("#script")
         visible = [b for b in page.locator("button").all() if b.is_visible()]
         assert "Restart" not in [b.text_content() for b in visible]
+        for room in ("map", "backdoor", "poke"):
+            assert page.locator(f"#{room}").is_hidden()
 
 
 def test_less_motion_means_few_frames(chromium, served):

@@ -2,7 +2,8 @@
 
 import { nudged } from "./slider.js";
 
-const LIVE_DELAY_MS = 80;
+// A slider that is dragged acts while it moves, this often at most.
+const LIVE_MS = 80;
 // After an edit, so long is what the server holds not written over it.
 const QUIET_MS = 1000;
 
@@ -36,7 +37,7 @@ function rounded(field, value) {
 export class SettingsForm {
   constructor(form, page, onChange) {
     // `edits` is what was typed here and the server has not taken yet.
-    Object.assign(this, { form, onChange, fields: new Map(), values: {}, edits: {} });
+    Object.assign(this, { form, onChange, fields: new Map(), values: {}, edits: {}, sentAt: -LIVE_MS });
     const sections = new Map();
     for (const [name, title] of Object.entries(page.sections)) {
       const body = element("fieldset", {}, element("legend", { textContent: title, className: "spoken" }));
@@ -111,20 +112,37 @@ export class SettingsForm {
     this.edits = { ...this.edits, [field.name]: value };
     this.write(entry, value, source);
     this.editedAt = performance.now();
+    this.latest = field.name;
+    // What is on its way is answered first: requests could overtake each other.
+    if (this.sending || (this.waiting && source)) return;
     clearTimeout(this.waiting);
-    this.waiting = setTimeout(() => { this.waiting = null; this.onChange({ ...this.edits }); }, source ? LIVE_DELAY_MS : 0);
+    this.waiting = setTimeout(() => this.send(), source ? Math.max(LIVE_MS - (this.editedAt - this.sentAt), 0) : 0);
   }
 
-  /** What was sent has been taken; what was edited meanwhile has not. */
+  async send() {
+    const edits = { ...this.edits };
+    Object.assign(this, { sending: true, sentAt: performance.now() });
+    try {
+      await this.onChange(edits, this.latest);
+    } finally {
+      const newer = Object.entries(this.edits).some(([name, value]) => edits[name] !== value);
+      const left = Math.max(LIVE_MS - (performance.now() - this.sentAt), 0);
+      Object.assign(this, { sending: false, waiting: newer ? setTimeout(() => this.send(), left) : null });
+    }
+  }
+
+  /** What was sent has been taken; what was edited meanwhile, or refused, has not. */
   accept(sent) {
     this.edits = Object.fromEntries(Object.entries(this.edits).filter(([name, value]) => sent[name] !== value));
+    // An objection to one field may have been about another one.
+    this.clearErrors(Object.keys(this.edits).length ? Object.keys(sent) : undefined);
   }
 
   /** Show what the server holds, but leave what is just being changed here. */
   show(held) {
     clearTimeout(this.later);
     const values = { ...held, ...this.edits };
-    if (this.waiting || JSON.stringify(values) === JSON.stringify(this.values)) return;
+    if (this.waiting || this.sending || JSON.stringify(values) === JSON.stringify(this.values)) return;
     const left = QUIET_MS - (performance.now() - (this.editedAt ?? -1e9));
     // While the run rests no other frame would come to show it.
     if (left > 0) this.later = setTimeout(() => this.show(held), left);
@@ -147,19 +165,26 @@ export class SettingsForm {
     }
   }
 
-  clearErrors() {
-    this.hasErrors = false;
-    for (const { error, box } of this.fields.values()) {
+  clearErrors(names = [...this.fields.keys()]) {
+    for (const { error, box } of names.map((name) => this.fields.get(name)).filter(Boolean)) {
       error.hidden = true;
       box.removeAttribute("aria-invalid");
     }
+  }
+
+  get hasErrors() {
+    return [...this.fields.keys()].some((name) => this.isRefused(name));
+  }
+
+  /** Whether the server objected to a field. */
+  isRefused(name) {
+    return this.fields.get(name)?.error.hidden === false;
   }
 
   /** The server's message beside its field; false where there is no such field. */
   refuse(field, message) {
     const entry = this.fields.get(field);
     if (!entry) return false;
-    this.hasErrors = true;
     entry.error.textContent = message;
     entry.error.hidden = false;
     entry.box.setAttribute("aria-invalid", "true");

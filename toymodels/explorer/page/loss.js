@@ -86,7 +86,7 @@ export class LossChart {
     ];
     [...pool(this.grid, "line", marks.length)].forEach((node, k) => set(node, marks[k]));
     const texts = [
-      ...levels.map((v) => ({ x: CHART.left - 6, y: y(v) + 4, class: "tick end", text: brief(v) })),
+      ...levels.map((v) => ({ x: CHART.left - 6, y: y(v) + 4, class: "tick end", text: v < 1e5 ? brief(v) : v.toExponential(0).replace("+", "") })),
       ...steps.filter((v) => x(v) < CHART.width - 24).map((v) => ({ x: x(v), y: CHART.height - CHART.bottom + 16, class: "tick middle", text: brief(v) })),
     ];
     [...pool(this.labels, "text", texts.length)].forEach((node, k) => {

@@ -223,12 +223,22 @@ async function attempt(work) {
   }
 }
 
-/** Send what changed; the rest stays as the server has it. */
-async function changeSettings(changes) {
-  form.clearErrors();
-  const done = await attempt(() => run.command("settings", { settings: changes }));
+/**
+ * Send what changed; the rest stays as the server has it. What is refused of it does not
+ * hold up `latest`, the field that was edited last.
+ */
+async function changeSettings(changes, latest) {
+  form.clearErrors(latest === undefined ? undefined : [latest]);
+  const send = (settings) => attempt(() => run.command("settings", { settings }));
+  let sent = changes;
+  let done = await send(sent);
+  const others = latest in changes && Object.keys(changes).length > 1;
+  if (!done && others && form.hasErrors && !form.isRefused(latest)) {
+    sent = { [latest]: changes[latest] };
+    done = await send(sent);
+  }
   if (!done) return;
-  form.accept(changes);
+  form.accept(sent);
   if (done.restarted) toNow();
 }
 

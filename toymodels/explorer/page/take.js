@@ -65,7 +65,7 @@ export function settingsOf(hash, page) {
   for (const [name, text] of new URLSearchParams(hash.replace(/^#/, ""))) {
     if (!(name in kinds)) continue;
     const number = Number(text);
-    values[name] = ["choice", "text"].includes(kinds[name]) || text.trim() === "" || Number.isNaN(number) ? text : number;
+    values[name] = ["choice", "text"].includes(kinds[name]) || text.trim() === "" || !Number.isFinite(number) ? text : number;
   }
   return values;
 }
