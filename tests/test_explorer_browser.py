@@ -437,11 +437,29 @@ def test_everything_can_be_reached_and_has_a_name(visit):
 
 def test_a_session_that_ended_can_be_begun_again(chromium, served):
     with visiting(chromium, served[0]) as visit:
-        page = visit.page("#n=6")
+        page = visit.page("#n=6&batch=16")
+        play(page, 20)
         kept = session_of(page, served)
         kept.trainer.close()
         served[1]._sessions.pop(kept.id)
         page.wait_for_selector("#begin-again:visible")
+        wait_until(page, lambda: status(page) == "ended")
+        for button in ("#play", "#step-one", "#step-many", "#restart"):
+            assert page.is_disabled(button)
+        assert page.text_content("#play-word") == "Play"
+        # What is said next does not take the way out away, whatever it is.
+        page.route("**/script?*", lambda route: route.abort())
+        page.click("#show-script")
+        answers = page.locator("#notice-text", has_text="does not answer")
+        answers.wait_for()
+        assert page.is_visible("#begin-again")
+        page.unroute("**/script?*")
+        page.click("#show-script")
+        answers.wait_for(state="hidden")
+        assert page.is_visible("#begin-again")
         page.click("#begin-again")
         wait_until(page, lambda: page.locator("#notice").is_hidden())
         assert page.input_value("#setting-n") == "6"
+        wait_until(page, lambda: page.is_enabled("#play"))
+        assert page.is_enabled("#restart") and status(page) == "paused"
+        visit.complaints[:] = [c for c in visit.complaints if "Failed to" not in c]

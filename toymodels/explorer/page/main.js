@@ -30,7 +30,9 @@ const FIGURES = [
 // They show the run as it is; the others were asked about weights of their own.
 const OF_THE_RUN = ["loss", "dimensionality"];
 // Nothing goes on from here but a new training.
-const HALTED = ["diverged", "failed"];
+const HALTED = ["diverged", "failed", "ended"];
+// No such training any more, and no server that could say so.
+const UNANSWERED = [404, 0];
 const byId = (id) => document.getElementById(id);
 const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -171,13 +173,16 @@ function stepWords(frame) {
 
 function showTransport(frame) {
   const playing = newest.status === "playing";
-  const ended = HALTED.includes(newest.status) && !run.saved;
+  const halted = HALTED.includes(newest.status) && !run.saved;
+  const gone = run.ended || drawn.lost;
+  const status = drawn.lost ? "not connected" : newest.status;
   tell(byId("play-mark"), playing ? "❚❚" : "▶");
   tell(byId("play-word"), playing ? "Pause" : "Play");
-  for (const id of ["play", "step-one", "step-many"]) byId(id).disabled = ended;
-  const speed = playing && newest.steps_per_second ? `, ${brief(newest.steps_per_second)} steps/s` : "";
-  tell(byId("status"), newest.status + speed);
-  byId("status").dataset.status = newest.status;
+  for (const id of ["play", "step-one", "step-many"]) byId(id).disabled = halted || gone;
+  byId("restart").disabled = gone;
+  const speed = status === "playing" && newest.steps_per_second ? `, ${brief(newest.steps_per_second)} steps/s` : "";
+  tell(byId("status"), status + speed);
+  byId("status").dataset.status = status;
   if (document.activeElement !== byId("pace")) byId("pace").value = newest.pace ?? "";
   const scrub = byId("scrub");
   scrub.max = run.saved ? run.data.frames[run.data.frames.length - 1].step : newest.step;
@@ -201,13 +206,28 @@ function notice(text, again = false) {
   byId("notice").hidden = !words;
   // What is said already is not said again.
   tell(byId("notice-text"), words);
-  byId("begin-again").hidden = !again;
+  byId("begin-again").hidden = !again && !run?.ended;
 }
 
 /** Why the training cannot go on; empty while it can. */
 function failure() {
+  if (run?.ended) return "This training has ended. Its settings are kept.";
   if (newest?.status !== "failed") return "";
   return `The training has failed: ${newest.failure}. Restart begins it anew.`;
+}
+
+function lose(lost) {
+  drawn.lost = lost;
+  notice(lost ? "The connection is lost; trying again." : "", lost);
+  drawAll();
+}
+
+/** Nothing comes any more: what was said to play does so no longer. */
+function onEnded() {
+  drawn.lost = false;
+  if (newest) newest = { ...newest, status: "ended" };
+  notice("");
+  drawAll();
 }
 
 /** Do something, and say what went wrong where it belongs. */
@@ -218,7 +238,7 @@ async function attempt(work) {
     return found;
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    if (!(error.field && form.refuse(error.field, error.message))) notice(capital(error.message), error.status === 404);
+    if (!(error.field && form.refuse(error.field, error.message))) notice(capital(error.message), UNANSWERED.includes(error.status));
     return null;
   }
 }
@@ -383,10 +403,10 @@ async function beginLive() {
   page = await asked("/api/page");
   run = new LiveRun({
     onFrame: take,
-    onFound: () => { if (drawn.lost) { drawn.lost = false; notice(""); } },
+    onFound: () => { if (drawn.lost) lose(false); },
     onShown: () => { drawn.missed = true; },
-    onLost: () => { drawn.lost = drawn.missed = true; notice("The connection is lost; trying again."); },
-    onEnded: () => notice("This training has ended. Its settings are kept.", true),
+    onLost: () => { drawn.missed = true; lose(true); },
+    onEnded,
   });
   form = new SettingsForm(byId("controls"), page, changeSettings);
   showExamples();
