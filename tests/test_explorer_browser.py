@@ -365,12 +365,33 @@ def test_a_run_can_be_taken_away(visit, tmp_path):
     page.click("#show-script")
     page.wait_for_selector("#script-panel:visible")
     script = downloaded(page, "#save-script", tmp_path)
+    assert script.name == "toymodels-run-step-100.py"
     made = runpy.run_path(str(script))
     np.testing.assert_array_equal(made["W"], weights.params["W"][0])
     svg = downloaded(page, "#save-svg", tmp_path)
     assert svg.read_text(encoding="utf-8").startswith("<svg")
     png = downloaded(page, "#save-png", tmp_path)
     assert png.read_bytes().startswith(b"\x89PNG") and png.stat().st_size > 5000
+
+
+def test_a_script_says_to_which_step_it_trains(visit, tmp_path):
+    page = visit.page("#batch=16")
+    page.click("#step-many")
+    wait_until(page, lambda: step_of(page) == 100 and status(page) == "paused")
+    page.click("#show-script")
+    words = page.locator("#script-text")
+    words.wait_for()
+    assert words.text_content() == "This script trains to step 100."
+    page.click("#step-many")
+    wait_until(page, lambda: step_of(page) == 200 and status(page) == "paused")
+    shows = "shows step 200: press “As Python” again"
+    wait_until(page, lambda: shows in words.text_content())
+    script = downloaded(page, "#save-script", tmp_path)
+    assert script.name == "toymodels-run-step-100.py"
+    page.click("#show-script")
+    wait_until(page, lambda: words.text_content() == "This script trains to step 200.")
+    page.click("#restart")
+    wait_until(page, lambda: "of another training" in words.text_content())
 
 
 def test_a_saved_page_opens_without_a_server(chromium, served, tmp_path):
@@ -388,8 +409,16 @@ def test_a_saved_page_opens_without_a_server(chromium, served, tmp_path):
         wait_until(page, lambda: step_of(page) == 0)
         page.click("#play")
         wait_until(page, lambda: step_of(page) == newest)
+        page.focus("#scrub")
+        page.keyboard.press("Home")
+        page.keyboard.press("ArrowRight")
+        wait_until(page, lambda: 0 < step_of(page) < newest)
         page.click("#show-script")
         assert "import toymodels as tm" in page.text_content("#script")
+        words = page.text_content("#script-text")
+        assert f"last frame, step {newest}. The picture shows step" in words
+        script = downloaded(page, "#save-script", tmp_path)
+        assert script.name == f"toymodels-run-step-{newest}.py"
         visible = [b for b in page.locator("button").all() if b.is_visible()]
         assert "Restart" not in [b.text_content() for b in visible]
 

@@ -129,9 +129,13 @@ export class LiveRun {
     return this.command("frame", { step });
   }
 
+  /** The script to the kept frame nearest to a step, and which step that is. */
   async script(step) {
     const answer = await fetched(this.address("script", step));
-    if (answer.ok) return answer.text();
+    if (answer.ok) {
+      const name = answer.headers.get("content-disposition") ?? "";
+      return { text: await answer.text(), step: Number(name.match(/-(\d+)\.py/)?.[1] ?? step) };
+    }
     const found = await answer.json();
     throw new Refused(found.message, found.field, answer.status);
   }

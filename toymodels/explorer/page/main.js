@@ -44,6 +44,8 @@ const charts = {
   norms: new NormStrip(byId("norms")),
   heat: new HeatMap(byId("heat"), byId("heat-scale"), byId("heat-low"), byId("heat-high"), byId("heat-text"), (words) => { byId("spoken").textContent = words; }),
 };
+// The script that is to be seen: to which step it trains, and of which training.
+const taken = { step: null, generation: null };
 const drawn = { frame: null, at: 0, panels: 0, table: 0, spoken: 0 };
 let page, run, form, view, newest, past, writtenHash;
 let rooms = [];
@@ -191,6 +193,7 @@ function showTransport(frame) {
   scrub.setAttribute("aria-valuetext", stepWords(frame));
   byId("to-now").hidden = !past;
   showLinks();
+  showScriptWords();
 }
 
 /** Where the weights and the page of the frame that is shown are to be had. */
@@ -318,7 +321,7 @@ function listen() {
   byId("copy-link").addEventListener("click", copyLink);
   byId("show-script").addEventListener("click", showScript);
   byId("copy-script").addEventListener("click", async () => say(await copied(byId("script").textContent) ? "Copied." : "The browser does not allow copying here; select the text."));
-  byId("save-script").addEventListener("click", () => saveAs(byId("script").textContent, `${fileName()}.py`, "text/x-python"));
+  byId("save-script").addEventListener("click", () => saveAs(byId("script").textContent, `toymodels-run-step-${taken.step}.py`, "text/x-python"));
   for (const id of ["weights", "save-page"]) byId(id).addEventListener("click", showLinks);
   byId("save-svg").addEventListener("click", () => saveSvg(view.svg, fileName()));
   byId("save-png").addEventListener("click", () => savePng(view.svg, fileName()));
@@ -358,11 +361,27 @@ async function showScript() {
     say("There is nothing to make again yet: at least one step of training comes first.");
     return;
   }
-  const text = await attempt(() => run.script(drawn.frame.step));
-  if (text === null) return;
-  byId("script").textContent = text;
+  const { generation } = newest;
+  const made = await attempt(() => run.script(drawn.frame.step));
+  if (made === null) return;
+  Object.assign(taken, { step: made.step, generation });
+  byId("script").textContent = made.text;
   byId("script-panel").hidden = false;
+  showScriptWords();
   byId("script-panel").scrollIntoView({ block: "nearest" });
+}
+
+/** To which step the script below trains, and whether that is what the picture shows. */
+function showScriptWords() {
+  if (taken.step === null) return;
+  const { step, generation } = drawn.frame;
+  const where = `step ${brief(taken.step)}`;
+  const trains = run.saved ? `The script of a saved page trains to its last frame, ${where}.` : `This script trains to ${where}.`;
+  const again = run.saved ? "." : ": press “As Python” again for that one.";
+  let other = "";
+  if (generation !== taken.generation) other = " The picture is of another training: press “As Python” again for that one.";
+  else if (step !== taken.step) other = ` The picture shows step ${brief(step)}${again}`;
+  tell(byId("script-text"), trains + other);
 }
 
 function showExamples() {
