@@ -71,6 +71,31 @@ def test_a_live_slider_acts_without_a_restart(visit, served):
     assert trainer.generation == generation
 
 
+def test_a_known_loss_is_drawn_where_its_settings_held(visit):
+    page = visit.page("#batch=16")
+    page.click("#step-many")
+    wait_until(page, lambda: step_of(page) == 100 and status(page) == "paused")
+    ends = """[...document.querySelectorAll("#loss .theory line")].map(
+        (line) => ["x1", "x2"].map((name) => Number(line.getAttribute(name))))"""
+    assert len({tuple(line) for line in page.evaluate(ends)}) == 1
+    (left, right), *_ = page.evaluate(ends)
+    page.fill("#setting-sparsity", "0.5")
+    page.press("#setting-sparsity", "Enter")
+    wait_until(page, lambda: "sparsity=0.5" in page.url)
+    page.click("#step-many")
+    wait_until(page, lambda: step_of(page) == 200 and status(page) == "paused")
+    middle = (left + right) / 2
+    now = [[pytest.approx(middle, abs=0.1), right]] * 2
+    wait_until(page, lambda: page.evaluate(ends) == now)
+    assert "from step 100 on" in page.text_content("#loss-text")
+    # Of an earlier frame they end where its settings ended.
+    page.focus("#scrub")
+    page.keyboard.press("Home")
+    page.wait_for_selector("#to-now:visible")
+    before = [[left, pytest.approx(middle, abs=0.1)]] * 2
+    wait_until(page, lambda: page.evaluate(ends) == before)
+
+
 def test_other_settings_restart(visit):
     page = visit.page()
     play(page, 50)

@@ -154,7 +154,7 @@ function showWords(frame) {
   byId("began").hidden = !frame.start;
   tell(byId("began-text"), frame.start ? `Began with the weights of ${frame.start}.` : "");
   tell(byId("loss-number"), brief(frame.loss));
-  tell(byId("loss-text"), frame.theory.length ? `Dashed: ${frame.theory.map((line) => `“${line.name}”, ${line.meaning}`).join("; ")}.` : "");
+  tell(byId("loss-text"), frame.theory.length ? `Dashed${frame.since ? `, from step ${brief(frame.since)} on, where these settings begin` : ""}: ${frame.theory.map((line) => `“${line.name}”, ${line.meaning}`).join("; ")}.` : "");
   const total = frame.dimensionality.reduce((sum, value) => sum + (value ?? 0), 0);
   tell(byId("dimensionality-number"), `sum ${brief(total)} of ${frame.W.length}`);
   tell(byId("norm-number"), `${stored} of ${frame.norms.length} stored`);
