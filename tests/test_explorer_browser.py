@@ -304,6 +304,10 @@ def test_divergence_is_said_and_can_be_left(visit, served):
     wait_until(page, lambda: status(page) == "diverged")
     assert page.text_content("#shape-name") == "Diverged"
     assert page.is_disabled("#play")
+    # The strips keep their last picture; its numbers are not those of this step.
+    for heading in ("#dimensionality-number", "#norm-number"):
+        assert page.text_content(heading) == "–"
+    assert "No numbers any more" in page.get_attribute("svg.stage", "aria-label")
     page.click("#restart")
     wait_until(page, lambda: status(page) == "paused")
     assert page.is_enabled("#play")

@@ -9,7 +9,7 @@ import { beginRooms } from "./rooms.js";
 import { SavedRun } from "./saved.js";
 import { capital, shapeDetail, shapeTitle, story } from "./story.js";
 import { DimensionalityStrip, NormStrip } from "./strips.js";
-import { brief, tell } from "./svg.js";
+import { brief, set, tell } from "./svg.js";
 import { fillTable } from "./table.js";
 import { addSaves, copied, hashOf, saveAs, savePng, saveSvg, settingsOf } from "./take.js";
 import { fittingView } from "./views.js";
@@ -156,10 +156,13 @@ function showWords(frame) {
   tell(byId("loss-number"), brief(frame.loss));
   tell(byId("loss-text"), frame.theory.length ? `Dashed${frame.since ? `, from step ${brief(frame.since)} on, where these settings begin` : ""}: ${frame.theory.map((line) => `“${line.name}”, ${line.meaning}`).join("; ")}.` : "");
   const total = frame.dimensionality.reduce((sum, value) => sum + (value ?? 0), 0);
-  tell(byId("dimensionality-number"), `sum ${brief(total)} of ${frame.W.length}`);
-  tell(byId("norm-number"), `${stored} of ${frame.norms.length} stored`);
+  const counted = hasNumbers(frame);
+  const many = counted ? `${stored} of ${frame.norms.length}` : "–";
+  tell(byId("dimensionality-number"), counted ? `sum ${brief(total)} of ${frame.W.length}` : "–");
+  tell(byId("norm-number"), counted ? `${many} stored` : "–");
   tell(byId("heat-number"), `${frame.norms.length} × ${frame.norms.length}`);
-  view.svg.setAttribute("aria-label", `${title}${detail ? `, ${detail}` : ""}. ${stored} of ${frame.norms.length} features stored in ${frame.W.length} dimensions, step ${brief(frame.step)}.`);
+  const holds = counted ? `${many} features stored in ${frame.W.length} dimensions` : "No numbers any more: the picture is the last one that had them";
+  set(view.svg, { "aria-label": `${title}${detail ? `, ${detail}` : ""}. ${holds}, step ${brief(frame.step)}.` });
   const resting = frame.status !== "playing";
   if (resting !== drawn.resting || performance.now() - drawn.spoken > SPEAK_MS) {
     const words = `${frame.status}: ${title}${detail ? `, ${detail}` : ""}`;
