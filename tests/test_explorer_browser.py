@@ -106,6 +106,21 @@ def test_other_settings_restart(visit):
     assert page.locator("#stage .arm line").count() == 7
 
 
+def test_a_training_that_takes_long_to_begin_is_said_to_start(visit):
+    page = visit.page("#batch=16")
+    held = []
+    page.route("**/settings", lambda route: held.append(route))
+    page.fill("#setting-n", "7")
+    page.press("#setting-n", "Enter")
+    wait_until(page, lambda: status(page) == "starting")
+    assert page.text_content("#status") == "starting…"
+    assert page.get_attribute("#stage", "aria-busy") == "true"
+    held.pop().continue_()
+    wait_until(page, lambda: page.locator("#stage .arm line").count() == 7)
+    wait_until(page, lambda: status(page) == "paused")
+    assert page.get_attribute("#stage", "aria-busy") == "false"
+
+
 def test_the_server_objects_beside_the_field(chromium, served):
     words = "Failed to load resource: the server responded with a status of 422"
     with visiting(chromium, served[0]) as visit:

@@ -20,6 +20,8 @@ const TABLE_MS = 500;
 // different corners of a page at the same time makes the browser compose all of it anew.
 const PANELS_MS = 250;
 const SPEAK_MS = 4000;
+// Another model is compiled before its first picture; a wait that is longer is said.
+const STARTING_MS = 300;
 // Figures beside the main one: their place, what they show, the name of a file of them.
 const FIGURES = [
   ["loss", "the loss", "loss"], ["dimensionality", "the dimensionality", "dimensionality"],
@@ -46,6 +48,7 @@ const charts = {
 };
 // The script that is to be seen: to which step it trains, and of which training.
 const taken = { step: null, generation: null };
+const starting = { waits: 0, shown: false };
 const drawn = { frame: null, at: 0, panels: 0, table: 0, spoken: 0 };
 let page, run, form, view, newest, past, writtenHash;
 let rooms = [];
@@ -180,13 +183,13 @@ function showTransport(frame) {
   const playing = newest.status === "playing";
   const halted = HALTED.includes(newest.status) && !run.saved;
   const gone = run.ended || drawn.lost;
-  const status = drawn.lost ? "not connected" : newest.status;
+  const status = drawn.lost ? "not connected" : starting.shown ? "starting" : newest.status;
   tell(byId("play-mark"), playing ? "❚❚" : "▶");
   tell(byId("play-word"), playing ? "Pause" : "Play");
   for (const id of ["play", "step-one", "step-many"]) byId(id).disabled = halted || gone;
   byId("restart").disabled = gone;
   const speed = status === "playing" && newest.steps_per_second ? `, ${brief(newest.steps_per_second)} steps/s` : "";
-  tell(byId("status"), status + speed);
+  tell(byId("status"), status === "starting" ? "starting…" : status + speed);
   byId("status").dataset.status = status;
   if (document.activeElement !== byId("pace")) byId("pace").value = newest.pace ?? "";
   const scrub = byId("scrub");
@@ -249,10 +252,30 @@ async function attempt(work) {
   }
 }
 
+/** Do something that may begin another training, and say so where that takes its time. */
+async function begins(work) {
+  starting.waits += 1;
+  const timer = setTimeout(() => showStarting(true), STARTING_MS);
+  try {
+    return await attempt(work);
+  } finally {
+    clearTimeout(timer);
+    starting.waits -= 1;
+    if (!starting.waits) showStarting(false);
+  }
+}
+
+function showStarting(shown) {
+  if (shown === starting.shown) return;
+  starting.shown = shown;
+  set(byId("stage"), { "aria-busy": shown });
+  drawAll();
+}
+
 /** Send what changed; the rest stays as the server has it. */
 async function changeSettings(changes) {
   form.clearErrors();
-  const done = await attempt(() => run.command("settings", { settings: changes }));
+  const done = await begins(() => run.command("settings", { settings: changes }));
   if (!done) return;
   form.accept(changes);
   if (done.restarted) toNow();
@@ -303,7 +326,7 @@ function toNow() {
 
 async function command(name, data) {
   toNow();
-  await attempt(() => run.command(name, data));
+  await (name === "restart" ? begins : attempt)(() => run.command(name, data));
 }
 
 // --- buttons --------------------------------------------------------------------------
@@ -395,7 +418,7 @@ function showExamples() {
     button.addEventListener("click", async () => {
       byId("example-text").textContent = example.text;
       await change(example.controls);
-      await attempt(() => run.command("restart"));
+      await begins(() => run.command("restart"));
       await attempt(() => run.command("play"));
     });
     byId("examples").append(button);
@@ -408,7 +431,7 @@ function showExamples() {
 async function connect(settings, fresh = false) {
   // Asked now: the first frame that is drawn writes a hash of its own.
   const linked = location.hash !== "";
-  let resumed = await attempt(() => run.begin(settings, fresh));
+  let resumed = await begins(() => run.begin(settings, fresh));
   // Settings of a link that the server refuses: say so, and begin with others.
   const refused = resumed === null && form.hasErrors;
   if (refused) resumed = await attempt(() => run.begin({}, true));
