@@ -95,6 +95,31 @@ def test_a_slider_acts_while_it_is_dragged(visit, served):
     assert trainer.generation == 1
 
 
+def test_a_known_loss_is_drawn_where_its_settings_held(visit):
+    page = visit.page("#batch=16")
+    page.click("#step-many")
+    wait_until(page, lambda: step_of(page) == 100 and status(page) == "paused")
+    ends = """[...document.querySelectorAll("#loss .theory line")].map(
+        (line) => ["x1", "x2"].map((name) => Number(line.getAttribute(name))))"""
+    assert len({tuple(line) for line in page.evaluate(ends)}) == 1
+    (left, right), *_ = page.evaluate(ends)
+    page.fill("#setting-sparsity", "0.5")
+    page.press("#setting-sparsity", "Enter")
+    wait_until(page, lambda: "sparsity=0.5" in page.url)
+    page.click("#step-many")
+    wait_until(page, lambda: step_of(page) == 200 and status(page) == "paused")
+    middle = (left + right) / 2
+    now = [[pytest.approx(middle, abs=0.1), right]] * 2
+    wait_until(page, lambda: page.evaluate(ends) == now)
+    assert "from step 100 on" in page.text_content("#loss-text")
+    # Of an earlier frame they end where its settings ended.
+    page.focus("#scrub")
+    page.keyboard.press("Home")
+    page.wait_for_selector("#to-now:visible")
+    before = [[left, pytest.approx(middle, abs=0.1)]] * 2
+    wait_until(page, lambda: page.evaluate(ends) == before)
+
+
 def test_other_settings_restart(visit):
     page = visit.page()
     play(page, 50)
@@ -103,6 +128,21 @@ def test_other_settings_restart(visit):
     page.press("#setting-n", "Enter")
     wait_until(page, lambda: step_of(page) == 0)
     assert page.locator("#stage .arm line").count() == 7
+
+
+def test_a_training_that_takes_long_to_begin_is_said_to_start(visit):
+    page = visit.page("#batch=16")
+    held = []
+    page.route("**/settings", lambda route: held.append(route))
+    page.fill("#setting-n", "7")
+    page.press("#setting-n", "Enter")
+    wait_until(page, lambda: status(page) == "starting")
+    assert page.text_content("#status") == "starting…"
+    assert page.get_attribute("#stage", "aria-busy") == "true"
+    held.pop().continue_()
+    wait_until(page, lambda: page.locator("#stage .arm line").count() == 7)
+    wait_until(page, lambda: status(page) == "paused")
+    assert page.get_attribute("#stage", "aria-busy") == "false"
 
 
 def test_the_server_objects_beside_the_field(chromium, served):
@@ -326,6 +366,10 @@ def test_divergence_is_said_and_can_be_left(visit, served):
     wait_until(page, lambda: status(page) == "diverged")
     assert page.text_content("#shape-name") == "Diverged"
     assert page.is_disabled("#play")
+    # The strips keep their last picture; its numbers are not those of this step.
+    for heading in ("#dimensionality-number", "#norm-number"):
+        assert page.text_content(heading) == "–"
+    assert "No numbers any more" in page.get_attribute("svg.stage", "aria-label")
     page.click("#restart")
     wait_until(page, lambda: status(page) == "paused")
     assert page.is_enabled("#play")
@@ -412,12 +456,33 @@ def test_a_run_can_be_taken_away(visit, tmp_path):
     page.click("#show-script")
     page.wait_for_selector("#script-panel:visible")
     script = downloaded(page, "#save-script", tmp_path)
+    assert script.name == "toymodels-run-step-100.py"
     made = runpy.run_path(str(script))
     np.testing.assert_array_equal(made["W"], weights.params["W"][0])
     svg = downloaded(page, "#save-svg", tmp_path)
     assert svg.read_text(encoding="utf-8").startswith("<svg")
     png = downloaded(page, "#save-png", tmp_path)
     assert png.read_bytes().startswith(b"\x89PNG") and png.stat().st_size > 5000
+
+
+def test_a_script_says_to_which_step_it_trains(visit, tmp_path):
+    page = visit.page("#batch=16")
+    page.click("#step-many")
+    wait_until(page, lambda: step_of(page) == 100 and status(page) == "paused")
+    page.click("#show-script")
+    words = page.locator("#script-text")
+    words.wait_for()
+    assert words.text_content() == "This script trains to step 100."
+    page.click("#step-many")
+    wait_until(page, lambda: step_of(page) == 200 and status(page) == "paused")
+    shows = "shows step 200: press “As Python” again"
+    wait_until(page, lambda: shows in words.text_content())
+    script = downloaded(page, "#save-script", tmp_path)
+    assert script.name == "toymodels-run-step-100.py"
+    page.click("#show-script")
+    wait_until(page, lambda: words.text_content() == "This script trains to step 200.")
+    page.click("#restart")
+    wait_until(page, lambda: "of another training" in words.text_content())
 
 
 def test_a_saved_page_opens_without_a_server(chromium, served, tmp_path):
@@ -435,8 +500,16 @@ def test_a_saved_page_opens_without_a_server(chromium, served, tmp_path):
         wait_until(page, lambda: step_of(page) == 0)
         page.click("#play")
         wait_until(page, lambda: step_of(page) == newest)
+        page.focus("#scrub")
+        page.keyboard.press("Home")
+        page.keyboard.press("ArrowRight")
+        wait_until(page, lambda: 0 < step_of(page) < newest)
         page.click("#show-script")
         assert "import toymodels as tm" in page.text_content("#script")
+        words = page.text_content("#script-text")
+        assert f"last frame, step {newest}. The picture shows step" in words
+        script = downloaded(page, "#save-script", tmp_path)
+        assert script.name == f"toymodels-run-step-{newest}.py"
         visible = [b for b in page.locator("button").all() if b.is_visible()]
         assert "Restart" not in [b.text_content() for b in visible]
         for room in ("map", "backdoor", "poke"):
@@ -486,11 +559,29 @@ def test_everything_can_be_reached_and_has_a_name(visit):
 
 def test_a_session_that_ended_can_be_begun_again(chromium, served):
     with visiting(chromium, served[0]) as visit:
-        page = visit.page("#n=6")
+        page = visit.page("#n=6&batch=16")
+        play(page, 20)
         kept = session_of(page, served)
         kept.trainer.close()
         served[1]._sessions.pop(kept.id)
         page.wait_for_selector("#begin-again:visible")
+        wait_until(page, lambda: status(page) == "ended")
+        for button in ("#play", "#step-one", "#step-many", "#restart"):
+            assert page.is_disabled(button)
+        assert page.text_content("#play-word") == "Play"
+        # What is said next does not take the way out away, whatever it is.
+        page.route("**/script?*", lambda route: route.abort())
+        page.click("#show-script")
+        answers = page.locator("#notice-text", has_text="does not answer")
+        answers.wait_for()
+        assert page.is_visible("#begin-again")
+        page.unroute("**/script?*")
+        page.click("#show-script")
+        answers.wait_for(state="hidden")
+        assert page.is_visible("#begin-again")
         page.click("#begin-again")
         wait_until(page, lambda: page.locator("#notice").is_hidden())
         assert page.input_value("#setting-n") == "6"
+        wait_until(page, lambda: page.is_enabled("#play"))
+        assert page.is_enabled("#restart") and status(page) == "paused"
+        visit.complaints[:] = [c for c in visit.complaints if "Failed to" not in c]

@@ -81,6 +81,23 @@ STORIES = {
     "a digon on the way": (
         ON_THE_WAY, [0.0] * 2, {}, ["D is below 1"], ["dimension each", "to itself"],
     ),
+    "every ReLU is shut": (
+        PENTAGON, [-10.0] * 5, {},
+        ["output is 0 for every sample: ", "shut"], ["superposition", "negative bias"],
+    ),
+    "shut but for many at once": (
+        PENTAGON, [-1.1] * 5, {}, ["0 for every sample of one feature"], ["share"],
+    ),
+    "shut, and others answer": (
+        np.hstack([PENTAGON, np.zeros((2, 1))]), [-10.0] * 5 + [0.3], {},
+        ["No stored feature gives"], ["every sample", "superposition"],
+    ),
+    "one feature passes": (
+        PENTAGON, [-10.0] * 4 + [-0.9], {}, ["superposition"], ["shut"],
+    ),
+    "without a ReLU nothing is shut": (
+        PROJECTED, [-10.0] * 3, {"activation": "identity"}, ["projection"], ["shut"],
+    ),
     "linear, fewer": (
         OWN, [0.0] * 3, {"activation": "identity"},
         ["dimension each", "cannot cut"], ["never"],

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import toymodels as tm
 from toymodels.explorer import Controls, LiveTrainer, programs, trainer
+from toymodels.explorer.description import held_until
 from toymodels.explorer.trainer import EndedError, Start
 
 QUICK = Controls(batch=32)
@@ -101,6 +102,21 @@ def test_live_settings_act_without_a_restart(live):
     moved = np.abs(stepped(one, 20).W - after.W).max()
     assert still < 1e-4 < moved
     assert [f.controls.learning_rate for f in (before, after)] == [3e-3, 1e-6]
+
+
+def test_a_frame_knows_since_when_its_settings_hold(live):
+    one = live()
+    assert stepped(one, 20).since == 0
+    one.change(dataclasses.replace(QUICK, sparsity=0.5))
+    assert one.newest.since == 0, "no step was done with them yet"
+    assert stepped(one, 5).since == 20 and stepped(one, 5).since == 20
+    one.change(dataclasses.replace(QUICK, sparsity=0.9))
+    one.change(dataclasses.replace(QUICK, sparsity=0.7))
+    assert stepped(one, 5).since == 30
+    ends = {f.since: held_until(f, one.frames())["until"] for f in one.frames()}
+    assert ends == {0: 20, 20: 30, 30: None}
+    one.restart()
+    assert one.newest.since == 0 and stepped(one, 5).since == 0
 
 
 @pytest.mark.parametrize("name", Controls.live)

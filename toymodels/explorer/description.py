@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import math
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -50,8 +51,15 @@ def describe(
         "loss": frame.loss,
         "start": frame.start,
         "controls": dataclasses.asdict(frame.controls),
+        "since": frame.since,
         "theory": [dataclasses.asdict(line) for line in _lines(frame.controls)],
     }
+
+
+def held_until(frame: Frame, kept: Sequence[Frame]) -> dict[str, int | None]:
+    """The step at which other settings came, as far as kept frames tell, or None."""
+    later = (other.since for other in kept if other.since > frame.since)
+    return {"until": min(later, default=None)}
 
 
 def geometry_data(

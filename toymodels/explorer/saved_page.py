@@ -17,7 +17,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from toymodels.config import SettingsError
-from toymodels.explorer.description import describe, shapes_of
+from toymodels.explorer.description import describe, held_until, shapes_of
 from toymodels.explorer.fields import page_settings
 from toymodels.explorer.script import run_script
 from toymodels.explorer.trainer import Frame, LiveTrainer
@@ -93,7 +93,9 @@ def page_with(
     data = {
         "page": page_settings(),
         "frames": [
-            describe(frame, shapes_of(frame), frames[-1].controls) for frame in frames
+            describe(frame, shapes_of(frame), frames[-1].controls)
+            | held_until(frame, frames)
+            for frame in frames
         ],
         "status": status,
         "script": script,

@@ -13,7 +13,12 @@ import time
 
 from toymodels.config import SettingsError
 from toymodels.explorer.controls import Controls
-from toymodels.explorer.description import ShapeFinder, describe, shapes_of
+from toymodels.explorer.description import (
+    ShapeFinder,
+    describe,
+    held_until,
+    shapes_of,
+)
 from toymodels.explorer.map_making import MapMaking
 from toymodels.explorer.poke_commands import Pokes
 from toymodels.explorer.quiz_room import QuizRoom
@@ -90,7 +95,8 @@ class Session:
         """The kept frame nearest to a step, in plain data."""
         now = self.trainer.snapshot()
         frame = now.at(step)
-        return describe(frame, shapes_of(frame), now.controls)
+        data = describe(frame, shapes_of(frame), now.controls)
+        return data | held_until(frame, now.frames)
 
     def history(self) -> dict:
         """Steps and losses of the frames that are kept."""

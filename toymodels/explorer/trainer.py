@@ -75,6 +75,8 @@ class Frame:
     """As they were then."""
     start: str | None = None
     """Where the training's first weights are from; None if they were random."""
+    since: int = 0
+    """The step from which on its settings held."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -364,14 +366,16 @@ class LiveTrainer:
                     count = min(count, self._steps_wanted)
                     # Paid now: what is asked for meanwhile comes on top.
                     self._steps_wanted -= count
-                generation, state = self.generation, self._state
+                generation, state, newest = self.generation, self._state, self._newest
                 inputs, plan, controls = self._inputs, self._plan, self.controls
                 start = self.start
             began = time.perf_counter()
             try:
                 state, loss = _advanced(plan, inputs, state, count)
                 seconds = time.perf_counter() - began
-                frame = _frame(state, loss, controls, start)
+                same = newest.controls == controls
+                since = newest.since if same else newest.step
+                frame = _frame(state, loss, controls, start, since)
             except Exception as error:
                 # In a thread nobody else would hear of it.
                 self._fail(generation, error)
@@ -433,7 +437,11 @@ def _advanced(
 
 
 def _frame(
-    state: TrainState, loss: float | None, controls: Controls, start: Start | None
+    state: TrainState,
+    loss: float | None,
+    controls: Controls,
+    start: Start | None,
+    since: int = 0,
 ) -> Frame:
     return Frame(
         step=int(state.step),
@@ -442,4 +450,5 @@ def _frame(
         loss=loss,
         controls=controls,
         start=None if start is None else start.words,
+        since=since,
     )

@@ -12,16 +12,19 @@ export class Refused extends Error {
   }
 }
 
+async function fetched(path, options) {
+  try {
+    return await fetch(path, options);
+  } catch {
+    throw new Refused("The explorer does not answer. Is it still running?", null, 0);
+  }
+}
+
 export async function asked(path, data) {
   const options = data === undefined ? {} : {
     method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(data),
   };
-  let answer;
-  try {
-    answer = await fetch(path, options);
-  } catch {
-    throw new Refused("The explorer does not answer. Is it still running?", null, 0);
-  }
+  const answer = await fetched(path, options);
   const kind = answer.headers.get("content-type") ?? "";
   const found = kind.startsWith("application/json") ? await answer.json() : { message: await answer.text() };
   if (!answer.ok) throw new Refused(found.message, found.field ?? null, answer.status);
@@ -126,9 +129,13 @@ export class LiveRun {
     return this.command("frame", { step });
   }
 
+  /** The script to the kept frame nearest to a step, and which step that is. */
   async script(step) {
-    const answer = await fetch(this.address("script", step));
-    if (answer.ok) return answer.text();
+    const answer = await fetched(this.address("script", step));
+    if (answer.ok) {
+      const name = answer.headers.get("content-disposition") ?? "";
+      return { text: await answer.text(), step: Number(name.match(/-(\d+)\.py/)?.[1] ?? step) };
+    }
     const found = await answer.json();
     throw new Refused(found.message, found.field, answer.status);
   }

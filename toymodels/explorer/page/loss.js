@@ -60,11 +60,13 @@ export class LossChart {
     set(this.curve, { points: pointsOf(points.map(([step, loss]) => [x(step), y(loss)])) });
     const shown = frame.loss > 0;
     set(this.now, shown ? { cx: x(frame.step), cy: y(frame.loss), opacity: 1 } : { opacity: 0 });
+    // A line is of settings: it goes as far as they held.
+    const ends = { x1: x(frame.since), x2: frame.until === null || frame.until === undefined ? CHART.width - CHART.right : x(frame.until) };
     const lines = pool(this.lines, "line", frame.theory.length);
     const names = pool(this.names, "text", frame.theory.length);
     const heights = frame.theory.map((line) => (line.loss > 0 ? y(line.loss) : CHART.top + tall));
     frame.theory.forEach((line, k) => {
-      set(lines[k], { x1: CHART.left, x2: CHART.width - CHART.right, y1: heights[k], y2: heights[k] });
+      set(lines[k], { ...ends, y1: heights[k], y2: heights[k] });
       // Above its line, and below where the line above has no room for both.
       const crowded = k > 0 && heights[k] - heights[k - 1] < 16;
       set(names[k], { x: CHART.width - CHART.right - 4, y: heights[k] + (crowded ? 14 : -5) });

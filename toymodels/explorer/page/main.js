@@ -9,7 +9,7 @@ import { beginRooms } from "./rooms.js";
 import { SavedRun } from "./saved.js";
 import { capital, shapeDetail, shapeTitle, story } from "./story.js";
 import { DimensionalityStrip, NormStrip } from "./strips.js";
-import { brief, tell } from "./svg.js";
+import { brief, set, tell } from "./svg.js";
 import { fillTable } from "./table.js";
 import { addSaves, copied, hashOf, saveAs, savePng, saveSvg, settingsOf } from "./take.js";
 import { fittingView } from "./views.js";
@@ -20,6 +20,8 @@ const TABLE_MS = 500;
 // different corners of a page at the same time makes the browser compose all of it anew.
 const PANELS_MS = 250;
 const SPEAK_MS = 4000;
+// Another model is compiled before its first picture; a wait that is longer is said.
+const STARTING_MS = 300;
 // Figures beside the main one: their place, what they show, the name of a file of them.
 const FIGURES = [
   ["loss", "the loss", "loss"], ["dimensionality", "the dimensionality", "dimensionality"],
@@ -30,7 +32,9 @@ const FIGURES = [
 // They show the run as it is; the others were asked about weights of their own.
 const OF_THE_RUN = ["loss", "dimensionality"];
 // Nothing goes on from here but a new training.
-const HALTED = ["diverged", "failed"];
+const HALTED = ["diverged", "failed", "ended"];
+// No such training any more, and no server that could say so.
+const UNANSWERED = [404, 0];
 const byId = (id) => document.getElementById(id);
 const reducedMotion = matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -42,6 +46,9 @@ const charts = {
   norms: new NormStrip(byId("norms")),
   heat: new HeatMap(byId("heat"), byId("heat-scale"), byId("heat-low"), byId("heat-high"), byId("heat-text"), (words) => { byId("spoken").textContent = words; }),
 };
+// The script that is to be seen: to which step it trains, and of which training.
+const taken = { step: null, generation: null };
+const starting = { waits: 0, shown: false };
 const drawn = { frame: null, at: 0, panels: 0, table: 0, spoken: 0 };
 let page, run, form, view, newest, past, writtenHash;
 let rooms = [];
@@ -150,12 +157,15 @@ function showWords(frame) {
   byId("began").hidden = !frame.start;
   tell(byId("began-text"), frame.start ? `Began with the weights of ${frame.start}.` : "");
   tell(byId("loss-number"), brief(frame.loss));
-  tell(byId("loss-text"), frame.theory.length ? `Dashed: ${frame.theory.map((line) => `“${line.name}”, ${line.meaning}`).join("; ")}.` : "");
+  tell(byId("loss-text"), frame.theory.length ? `Dashed${frame.since ? `, from step ${brief(frame.since)} on, where these settings begin` : ""}: ${frame.theory.map((line) => `“${line.name}”, ${line.meaning}`).join("; ")}.` : "");
   const total = frame.dimensionality.reduce((sum, value) => sum + (value ?? 0), 0);
-  tell(byId("dimensionality-number"), `sum ${brief(total)} of ${frame.W.length}`);
-  tell(byId("norm-number"), `${stored} of ${frame.norms.length} stored`);
+  const counted = hasNumbers(frame);
+  const many = counted ? `${stored} of ${frame.norms.length}` : "–";
+  tell(byId("dimensionality-number"), counted ? `sum ${brief(total)} of ${frame.W.length}` : "–");
+  tell(byId("norm-number"), counted ? `${many} stored` : "–");
   tell(byId("heat-number"), `${frame.norms.length} × ${frame.norms.length}`);
-  view.svg.setAttribute("aria-label", `${title}${detail ? `, ${detail}` : ""}. ${stored} of ${frame.norms.length} features stored in ${frame.W.length} dimensions, step ${brief(frame.step)}.`);
+  const holds = counted ? `${many} features stored in ${frame.W.length} dimensions` : "No numbers any more: the picture is the last one that had them";
+  set(view.svg, { "aria-label": `${title}${detail ? `, ${detail}` : ""}. ${holds}, step ${brief(frame.step)}.` });
   const resting = frame.status !== "playing";
   if (resting !== drawn.resting || performance.now() - drawn.spoken > SPEAK_MS) {
     const words = `${frame.status}: ${title}${detail ? `, ${detail}` : ""}`;
@@ -171,13 +181,16 @@ function stepWords(frame) {
 
 function showTransport(frame) {
   const playing = newest.status === "playing";
-  const ended = HALTED.includes(newest.status) && !run.saved;
+  const halted = HALTED.includes(newest.status) && !run.saved;
+  const gone = run.ended || drawn.lost;
+  const status = drawn.lost ? "not connected" : starting.shown ? "starting" : newest.status;
   tell(byId("play-mark"), playing ? "❚❚" : "▶");
   tell(byId("play-word"), playing ? "Pause" : "Play");
-  for (const id of ["play", "step-one", "step-many"]) byId(id).disabled = ended;
-  const speed = playing && newest.steps_per_second ? `, ${brief(newest.steps_per_second)} steps/s` : "";
-  tell(byId("status"), newest.status + speed);
-  byId("status").dataset.status = newest.status;
+  for (const id of ["play", "step-one", "step-many"]) byId(id).disabled = halted || gone;
+  byId("restart").disabled = gone;
+  const speed = status === "playing" && newest.steps_per_second ? `, ${brief(newest.steps_per_second)} steps/s` : "";
+  tell(byId("status"), status === "starting" ? "starting…" : status + speed);
+  byId("status").dataset.status = status;
   if (document.activeElement !== byId("pace")) byId("pace").value = newest.pace ?? "";
   const scrub = byId("scrub");
   scrub.max = run.saved ? run.data.frames[run.data.frames.length - 1].step : newest.step;
@@ -186,6 +199,7 @@ function showTransport(frame) {
   scrub.setAttribute("aria-valuetext", stepWords(frame));
   byId("to-now").hidden = !past;
   showLinks();
+  showScriptWords();
 }
 
 /** Where the weights and the page of the frame that is shown are to be had. */
@@ -201,13 +215,28 @@ function notice(text, again = false) {
   byId("notice").hidden = !words;
   // What is said already is not said again.
   tell(byId("notice-text"), words);
-  byId("begin-again").hidden = !again;
+  byId("begin-again").hidden = !again && !run?.ended;
 }
 
 /** Why the training cannot go on; empty while it can. */
 function failure() {
+  if (run?.ended) return "This training has ended. Its settings are kept.";
   if (newest?.status !== "failed") return "";
   return `The training has failed: ${newest.failure}. Restart begins it anew.`;
+}
+
+function lose(lost) {
+  drawn.lost = lost;
+  notice(lost ? "The connection is lost; trying again." : "", lost);
+  drawAll();
+}
+
+/** Nothing comes any more: what was said to play does so no longer. */
+function onEnded() {
+  drawn.lost = false;
+  if (newest) newest = { ...newest, status: "ended" };
+  notice("");
+  drawAll();
 }
 
 /** Do something, and say what went wrong where it belongs. */
@@ -218,9 +247,29 @@ async function attempt(work) {
     return found;
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
-    if (!(error.field && form.refuse(error.field, error.message))) notice(capital(error.message), error.status === 404);
+    if (!(error.field && form.refuse(error.field, error.message))) notice(capital(error.message), UNANSWERED.includes(error.status));
     return null;
   }
+}
+
+/** Do something that may begin another training, and say so where that takes its time. */
+async function begins(work) {
+  starting.waits += 1;
+  const timer = setTimeout(() => showStarting(true), STARTING_MS);
+  try {
+    return await attempt(work);
+  } finally {
+    clearTimeout(timer);
+    starting.waits -= 1;
+    if (!starting.waits) showStarting(false);
+  }
+}
+
+function showStarting(shown) {
+  if (shown === starting.shown) return;
+  starting.shown = shown;
+  set(byId("stage"), { "aria-busy": shown });
+  drawAll();
 }
 
 /**
@@ -229,7 +278,7 @@ async function attempt(work) {
  */
 async function changeSettings(changes, latest) {
   form.clearErrors(latest === undefined ? undefined : [latest]);
-  const send = (settings) => attempt(() => run.command("settings", { settings }));
+  const send = (settings) => begins(() => run.command("settings", { settings }));
   let sent = changes;
   let done = await send(sent);
   const others = latest in changes && Object.keys(changes).length > 1;
@@ -287,7 +336,7 @@ function toNow() {
 
 async function command(name, data) {
   toNow();
-  await attempt(() => run.command(name, data));
+  await (name === "restart" ? begins : attempt)(() => run.command(name, data));
 }
 
 // --- buttons --------------------------------------------------------------------------
@@ -308,7 +357,7 @@ function listen() {
   byId("copy-link").addEventListener("click", copyLink);
   byId("show-script").addEventListener("click", showScript);
   byId("copy-script").addEventListener("click", async () => say(await copied(byId("script").textContent) ? "Copied." : "The browser does not allow copying here; select the text."));
-  byId("save-script").addEventListener("click", () => saveAs(byId("script").textContent, `${fileName()}.py`, "text/x-python"));
+  byId("save-script").addEventListener("click", () => saveAs(byId("script").textContent, `toymodels-run-step-${taken.step}.py`, "text/x-python"));
   for (const id of ["weights", "save-page"]) byId(id).addEventListener("click", showLinks);
   byId("save-svg").addEventListener("click", () => saveSvg(view.svg, fileName()));
   byId("save-png").addEventListener("click", () => savePng(view.svg, fileName()));
@@ -348,11 +397,27 @@ async function showScript() {
     say("There is nothing to make again yet: at least one step of training comes first.");
     return;
   }
-  const text = await attempt(() => run.script(drawn.frame.step));
-  if (text === null) return;
-  byId("script").textContent = text;
+  const { generation } = newest;
+  const made = await attempt(() => run.script(drawn.frame.step));
+  if (made === null) return;
+  Object.assign(taken, { step: made.step, generation });
+  byId("script").textContent = made.text;
   byId("script-panel").hidden = false;
+  showScriptWords();
   byId("script-panel").scrollIntoView({ block: "nearest" });
+}
+
+/** To which step the script below trains, and whether that is what the picture shows. */
+function showScriptWords() {
+  if (taken.step === null) return;
+  const { step, generation } = drawn.frame;
+  const where = `step ${brief(taken.step)}`;
+  const trains = run.saved ? `The script of a saved page trains to its last frame, ${where}.` : `This script trains to ${where}.`;
+  const again = run.saved ? "." : ": press “As Python” again for that one.";
+  let other = "";
+  if (generation !== taken.generation) other = " The picture is of another training: press “As Python” again for that one.";
+  else if (step !== taken.step) other = ` The picture shows step ${brief(step)}${again}`;
+  tell(byId("script-text"), trains + other);
 }
 
 function showExamples() {
@@ -363,7 +428,7 @@ function showExamples() {
     button.addEventListener("click", async () => {
       byId("example-text").textContent = example.text;
       await change(example.controls);
-      await attempt(() => run.command("restart"));
+      await begins(() => run.command("restart"));
       await attempt(() => run.command("play"));
     });
     byId("examples").append(button);
@@ -376,7 +441,7 @@ function showExamples() {
 async function connect(settings, fresh = false) {
   // Asked now: the first frame that is drawn writes a hash of its own.
   const linked = location.hash !== "";
-  let resumed = await attempt(() => run.begin(settings, fresh));
+  let resumed = await begins(() => run.begin(settings, fresh));
   // Settings of a link that the server refuses: say so, and begin with others.
   const refused = resumed === null && form.hasErrors;
   if (refused) resumed = await attempt(() => run.begin({}, true));
@@ -393,10 +458,10 @@ async function beginLive() {
   page = await asked("/api/page");
   run = new LiveRun({
     onFrame: take,
-    onFound: () => { if (drawn.lost) { drawn.lost = false; notice(""); } },
+    onFound: () => { if (drawn.lost) lose(false); },
     onShown: () => { drawn.missed = true; },
-    onLost: () => { drawn.lost = drawn.missed = true; notice("The connection is lost; trying again."); },
-    onEnded: () => notice("This training has ended. Its settings are kept.", true),
+    onLost: () => { drawn.missed = true; lose(true); },
+    onEnded,
   });
   form = new SettingsForm(byId("controls"), page, changeSettings);
   showExamples();

@@ -49,6 +49,6 @@ export class SavedRun {
   }
 
   async script() {
-    return this.data.script;
+    return { text: this.data.script, step: this.data.frames[this.data.frames.length - 1].step };
   }
 }

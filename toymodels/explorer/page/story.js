@@ -54,8 +54,35 @@ export function story(frame) {
   if (frame.step === 0) {
     return `${n} features have to fit into ${dimensions}. The columns of W are random still: press Play.`;
   }
+  if (isSilent(frame)) return `The output is 0 for every sample${ofOne(frame)}: the biases have shut every ReLU. No feature is given back, whatever W looks like.`;
+  if (stored > 0 && isShut(frame)) {
+    return "No stored feature gives anything back on its own: each of their biases has shut its ReLU, whatever W looks like.";
+  }
   if (stored === 0) return "No column is long enough yet to count as stored. Training goes on pushing them outwards.";
   return stored <= d ? `${eachOrShared(frame, stored)} ${whyNoMore(frame, stored)}` : together(frame, stored, dimensions);
+}
+
+/** Whether no stored feature alone passes its own threshold; features are at most 1. */
+function isShut(frame) {
+  return frame.controls.activation === "relu" && storedOf(frame).every((i) => frame.b[i] !== null && frame.norms[i] ** 2 + frame.b[i] <= 0);
+}
+
+/** Whether every output is 0 for every sample in which at most one feature is on. */
+function isSilent(frame) {
+  // What costs little first: this is asked of every picture.
+  if (!isShut(frame) || !frame.b.every((value, i) => value !== null && value + frame.norms[i] ** 2 <= 0)) return false;
+  return frame.b.every((value, i) => frame.b.every((_, j) => value + dotOf(frame, i, j) <= 0));
+}
+
+/** Whether it is said of samples of one feature only: many together may pass, or the point. */
+function ofOne(frame) {
+  const { planted } = frame;
+  const closed = frame.b.every((value, i) => value + frame.b.reduce((sum, _, j) => sum + Math.max(dotOf(frame, i, j), 0), 0) <= 0);
+  return closed && !planted ? "" : " of one feature";
+}
+
+function dotOf(frame, i, j) {
+  return frame.W.reduce((sum, row) => sum + row[i] * row[j], 0);
 }
 
 /** Whether they have a dimension to themselves: those on their way to a digon have not. */
