@@ -174,6 +174,24 @@ def test_the_quiz_flows_by_keyboard(visit, tmp_path):
     assert "alarm" in spoken.lower()
 
 
+@pytest.mark.parametrize("revealed", [False, True])
+def test_pictures_are_drawn_again_when_the_scheme_changes(visit, revealed):
+    page = planted_pentagon(visit)
+    begin_quiz(page)
+    if revealed:
+        page.focus("#quiz-guesses button")
+        answer(page, "1")
+    page.locator("#plant-stage").scroll_into_view_if_needed()
+    page.wait_for_selector("#plant-stage .dot circle")
+    dots = [f"#{place}-stage .dot circle >> nth=0" for place in ("quiz", "plant")]
+    before = [page.get_attribute(dot, "fill") for dot in dots]
+    page.emulate_media(color_scheme="dark")
+    for dot, light in zip(dots, before, strict=True):
+        wait_until(page, lambda: page.get_attribute(dot, "fill") != light)  # noqa: B023
+    # What has been said of the question is not taken back, nor said too early.
+    assert page.locator("#quiz-stage polygon.planted").count() == int(revealed)
+
+
 def test_keys_guess_only_inside_the_quiz(visit):
     page = planted_pentagon(visit)
     begin_quiz(page)

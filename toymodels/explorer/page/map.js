@@ -1,5 +1,6 @@
 // The map: models over their settings, from the store or made here, to go on from.
 
+import { onScheme } from "./colours.js";
 import { answered } from "./live.js";
 import { MapPicture } from "./mapview.js";
 import { capital, shapeDetail, shapeTitle } from "./story.js";
@@ -27,6 +28,7 @@ class MapRoom {
     inMap("give-up").addEventListener("click", () => this.ask(() => this.run.command("give-up-map")));
     inMap("load").addEventListener("click", () => this.take(this.picture.active));
     inMap("details").addEventListener("toggle", () => this.fillTable());
+    onScheme(() => { if (this.view && !inMap("stage").hidden) this.drawPoint(this.map.points[this.picture.active]); });
     // Reading the store takes a moment, which only those pay who come here.
     new IntersectionObserver((seen) => {
       this.near = seen.some((one) => one.isIntersecting);

@@ -1,5 +1,6 @@
 // The quiz: activations come one by one; a person guesses, then the detectors speak.
 
+import { onScheme } from "./colours.js";
 import { answered, asked } from "./live.js";
 import { featureList } from "./planted.js";
 import { StripView } from "./quiz_strip.js";
@@ -25,6 +26,7 @@ class QuizFlow {
       button.addEventListener("click", () => this.guess(button.dataset.guess));
     }
     document.addEventListener("keydown", (event) => this.key(event));
+    onScheme(() => { if (this.state) this.redraw?.(); });
   }
 
   key(event) {
