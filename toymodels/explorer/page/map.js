@@ -135,7 +135,7 @@ class MapRoom {
       ? "The colour says what became of feature 2, whose importance changes from row to row."
       : "One column for each model, one row for each of its features.";
     const edge = this.map.boundary ? " Dashed: where the closed form changes from one solution to another." : "";
-    inMap("text").textContent = `${what} Stored features have ‖W‖² of at least a half; those in superposition share directions with others (Elhage et al. 2022).${edge} What this does not show: other restarts, which may end in other shapes.`;
+    inMap("text").textContent = `${what} Stored features have ‖W‖² of at least a half; those in superposition share directions with others (Elhage et al. 2022).${edge} What this does not show: other restarts, which may end in other shapes. Restarts of a training share their initial weights over all points, so where they fail they fail together.`;
   }
 
   /** Whether the run is of the models of the map. */
