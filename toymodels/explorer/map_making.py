@@ -29,9 +29,9 @@ HIGHEST_SPARSITY, MOST_RATIO = 0.99, 10.0
 LEARNING_RATE, STEPS, BATCH = 0.01, 3000, 256
 CHUNK = 100
 MOST_SECONDS = 60.0
-# Weights of all restarts together: small models can afford more of them. The restarts of
-# a pair share their initial weights over all points, and nearly half of them may begin
-# where they find no digon: with 4, whole corners of the diagram were failures.
+# Weights of all restarts together: small models can afford more of them. Restarts share
+# their initial weights over all points, and some of a pair's never find the digon: with
+# 4 of them whole corners of the diagram were failures.
 RESTARTS, PAIR_RESTARTS, MOST_WEIGHTS = 4, 16, 6_000
 # Maps of one session that are kept.
 MOST_MADE = 3
