@@ -22,7 +22,7 @@ from toymodels.anomaly import (
     planted_worlds,
 )
 from toymodels.anomaly.scenarios import models_of
-from toymodels.explorer import Controls, quiz_room
+from toymodels.explorer import Controls, quiz_room, script
 from toymodels.explorer.description import describe
 from toymodels.explorer.planted_point import describe_point, parse_point
 from toymodels.explorer.presets import PLANTED_EXAMPLES
@@ -475,3 +475,14 @@ def test_malformed_commands_are_refused_in_one_way(data):
         with pytest.raises(tm.SettingsError) as caught:
             work()
         assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("planted", [False, True])
+def test_the_head_of_a_script_fits_in_a_line(planted):
+    names = script._live(planted)
+    head = script._head(names)
+    assert max(map(len, head.splitlines())) <= script.LINE
+    made = {}
+    exec(f"{head}\n    return locals()", made)  # noqa: S102
+    given = dict.fromkeys(names, 1)
+    assert made["spec"](**given) == given

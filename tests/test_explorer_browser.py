@@ -585,3 +585,42 @@ def test_a_session_that_ended_can_be_begun_again(chromium, served):
         wait_until(page, lambda: page.is_enabled("#play"))
         assert page.is_enabled("#restart") and status(page) == "paused"
         visit.complaints[:] = [c for c in visit.complaints if "Failed to" not in c]
+
+
+SMALLEST = """() => Math.min(...[...document.querySelectorAll("#stage svg text")]
+    .filter((node) => node.textContent)
+    .map((node) => parseFloat(getComputedStyle(node).fontSize) * node.getScreenCTM().a))
+"""
+
+
+@pytest.mark.parametrize(
+    "address", ["#n=5&d=2&backdoor_size=2", "#n=20&d=9&backdoor_size=2", "#n=8&d=1"]
+)
+def test_words_in_the_picture_can_be_read_on_a_phone(chromium, served, address):
+    size = {"width": 390, "height": 800}
+    with visiting(chromium, served[0], viewport=size) as visit:
+        page = visit.page(address)
+        page.wait_for_selector("#stage svg[style*=least-text]")
+        wait_until(page, lambda: page.evaluate(SMALLEST) >= 10)
+        box = page.locator("#stage svg").bounding_box()
+        for node in page.locator("#stage svg text").all():
+            words = node.bounding_box()
+            if words is None or not node.text_content():
+                continue
+            assert words["x"] >= box["x"] - 1, node.text_content()
+            right = box["x"] + box["width"]
+            assert words["x"] + words["width"] <= right + 1, node.text_content()
+
+
+def test_the_sphere_speaks_of_lines_only_where_there_are_some(visit, served):
+    page = visit.page("#n=6&d=3&sparsity=0.95&learning_rate=0.01&importance_decay=1")
+    page.wait_for_selector("#stage .turnable")
+    trainer = session_of(page, served).trainer
+    trainer.slow_down(None)
+    trainer.step(3000)
+    wait_until(page, lambda: step_of(page) == 3000)
+    has_shape(page, "digon")
+    page.wait_for_timeout(300)
+    assert page.locator("#stage .chord line").count() == 0
+    assert "Faint is behind" in page.text_content("#stage-help")
+    assert "Thin lines" not in page.text_content("#stage-help")

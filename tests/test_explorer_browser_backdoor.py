@@ -135,6 +135,48 @@ def test_a_quiz_without_a_point_says_what_to_do(chromium, served):
         visit.complaints[:] = [c for c in visit.complaints if REFUSED not in c]
 
 
+def test_a_point_of_one_feature_has_no_quiz_and_the_page_says_why(visit):
+    page = visit.page("#backdoor_point=1%3A1&backdoor_rate=0.05")
+    wait_until(page, lambda: page.is_disabled("#quiz-begin"))
+    wait_until(page, lambda: "second feature" in page.text_content("#quiz-hindrance"))
+    page.get_by_role("checkbox", name="2", exact=True).check()
+    wait_until(page, lambda: page.is_enabled("#quiz-begin"))
+    assert page.text_content("#quiz-hindrance") == ""
+
+
+MARKED = """async () => {
+    const { PlaneView } = await import("/page/plane.js");
+    const place = document.createElement("div");
+    place.style.width = "600px";
+    document.body.append(place);
+    const view = new PlaneView(place);
+    const apart = (a, b) => a.right < b.left || b.right < a.left
+        || a.bottom < b.top || b.bottom < a.top;
+    const met = [];
+    for (let angle = 0; angle < 360; angle += 15) for (const near of [0, 0.05, 0.2]) {
+        const turn = angle * Math.PI / 180;
+        const [x, y] = [Math.cos(turn), Math.sin(turn)];
+        const h = [1.2 * x, 1.2 * y];
+        view.draw({
+            W: [[x, -y], [y, x]], norms: [1, 1], represented: [true, true],
+            shapes: [], step: 1, seen: [h[0] + near, h[1] - near], reach: 1.5,
+            planted: { h, length: 1.2 },
+        }, { moving: false });
+        const words = [...view.svg.querySelectorAll(".marks.name text, .haloed")];
+        const boxes = words.map((node) => node.getBoundingClientRect());
+        boxes.forEach((one, i) => boxes.slice(i + 1).forEach((other, j) => {
+            if (!apart(one, other)) met.push(
+                [angle, near, words[i].textContent, words[i + 1 + j].textContent]);
+        }));
+    }
+    return met;
+}"""
+
+
+def test_names_of_marks_do_not_lie_upon_each_other(visit):
+    assert visit.page().evaluate(MARKED) == []
+
+
 def test_the_quiz_flows_by_keyboard(visit, tmp_path):
     page = planted_pentagon(visit)
     page.focus("#quiz-begin")
@@ -172,6 +214,24 @@ def test_the_quiz_flows_by_keyboard(visit, tmp_path):
     figure_files(page, "quiz-roc-normal", tmp_path)
     spoken = page.text_content("#quiz-spoken")
     assert "alarm" in spoken.lower()
+
+
+@pytest.mark.parametrize("revealed", [False, True])
+def test_pictures_are_drawn_again_when_the_scheme_changes(visit, revealed):
+    page = planted_pentagon(visit)
+    begin_quiz(page)
+    if revealed:
+        page.focus("#quiz-guesses button")
+        answer(page, "1")
+    page.locator("#plant-stage").scroll_into_view_if_needed()
+    page.wait_for_selector("#plant-stage .dot circle")
+    dots = [f"#{place}-stage .dot circle >> nth=0" for place in ("quiz", "plant")]
+    before = [page.get_attribute(dot, "fill") for dot in dots]
+    page.emulate_media(color_scheme="dark")
+    for dot, light in zip(dots, before, strict=True):
+        wait_until(page, lambda: page.get_attribute(dot, "fill") != light)  # noqa: B023
+    # What has been said of the question is not taken back, nor said too early.
+    assert page.locator("#quiz-stage polygon.planted").count() == int(revealed)
 
 
 def test_keys_guess_only_inside_the_quiz(visit):

@@ -112,6 +112,15 @@ def test_the_map_shows_where_the_run_is(page):
     assert page.locator(".map-here path").count() == 0
 
 
+def test_the_point_is_drawn_again_when_the_scheme_changes(page):
+    dot = "#map-stage .dot circle:first-child"
+    before = page.get_attribute(dot, "fill")
+    page.emulate_media(color_scheme="dark")
+    wait_until(page, lambda: page.get_attribute(dot, "fill") != before)
+    page.emulate_media(color_scheme="light")
+    wait_until(page, lambda: page.get_attribute(dot, "fill") == before)
+
+
 def test_the_map_can_be_saved(page, tmp_path):
     svg, _ = figure_files(page, "map-picture", tmp_path)
     # What only takes the pointer is not drawn: programs would make it black.

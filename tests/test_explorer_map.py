@@ -31,7 +31,7 @@ from toymodels.explorer.serve import served_in_thread
 from toymodels.explorer.sessions import Sessions
 from toymodels.explorer.trainer import EndedError, Start
 from toymodels.store import Store
-from toymodels.theory import boundary
+from toymodels.theory import boundary, template_losses
 from toymodels.training import Run
 
 LEVELS = (1.0, 0.5, 0.3, 0.1, 0.05)
@@ -285,9 +285,48 @@ def test_two_features_make_a_grid(tiny):
     assert sweep.axes[1].values[0] == 0.1 and sweep.axes[1].values[-1] == 10.0
 
 
-@pytest.mark.parametrize("n, d, seeds", [(5, 2, 4), (100, 20, 1)])
+@pytest.mark.parametrize("n, d, seeds", [(2, 1, 16), (5, 2, 4), (100, 20, 1)])
 def test_large_models_have_fewer_restarts(n, d, seeds):
     assert len(spec_of(sweep_around(Controls(n=n, d=d))).seeds) == seeds
+
+
+def expected_pair_loss(W, b, p, r, side=60):
+    """Of ReLU(WᵀWx + b) for two uniform features, by the midpoints of a square."""
+    W, b, p, r = (a[..., None, None] for a in (W[:, 0].T, b.T, p, r))
+    x = (np.arange(side) + 0.5) / side
+    one, other = x[:, None], x[None, :]
+
+    def error(first, second):
+        h = W[0] * first + W[1] * second
+        missed = [
+            (value - np.maximum(w * h + bias, 0)) ** 2
+            for value, w, bias in zip((first, second), W, b, strict=True)
+        ]
+        return (missed[0] + r * missed[1]).mean(axis=(1, 2), keepdims=True)
+
+    alone = error(one, 0) + error(0, other)
+    total = (1 - p) ** 2 * error(0, 0) + p * (1 - p) * alone + p**2 * error(one, other)
+    return total[:, 0, 0]
+
+
+def test_the_expected_loss_of_known_pairs_is_the_closed_form():
+    p, r = np.array([0.3, 0.05]), np.array([0.7, 2.0])
+    digon = expected_pair_loss(np.array([[[1.0, -1.0]]] * 2), np.zeros((2, 2)), p, r)
+    exact = (1 + r) * p**2 / 6
+    assert digon == pytest.approx(exact, rel=1e-3)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 3, 4])
+def test_no_point_of_a_pair_misses_the_best_solution(seed, monkeypatch):
+    monkeypatch.setattr(map_making, "GRID", 6)
+    made = MapMaking()._trained(Controls(n=2, d=1, importance_decay=1.0, seed=seed))
+    p = np.array([1 - one.sparsity for one in made.controls])
+    r = np.array([one.importance_decay for one in made.controls])
+    # On 4,096 samples rare coincidences are chance, so not the loss of the map.
+    loss = expected_pair_loss(made.W, made.b, p, r)
+    best = template_losses(p, r, bias="optimal").min(axis=0)
+    assert (loss / best).max() < 1.2
 
 
 def test_one_map_at_a_time_and_it_can_be_given_up(monkeypatch, tiny):

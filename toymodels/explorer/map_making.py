@@ -29,8 +29,10 @@ HIGHEST_SPARSITY, MOST_RATIO = 0.99, 10.0
 LEARNING_RATE, STEPS, BATCH = 0.01, 3000, 256
 CHUNK = 100
 MOST_SECONDS = 60.0
-# Weights of all restarts together: small models can afford more of them.
-RESTARTS, MOST_WEIGHTS = 4, 6_000
+# Weights of all restarts together: small models can afford more of them. Restarts share
+# their initial weights over all points, and some of a pair's never find the digon: with
+# 4 of them whole corners of the diagram were failures.
+RESTARTS, PAIR_RESTARTS, MOST_WEIGHTS = 4, 16, 6_000
 # Maps of one session that are kept.
 MOST_MADE = 3
 
@@ -52,7 +54,7 @@ def sweep_around(controls: Controls) -> Sweep:
     common = dataclasses.replace(
         controls, learning_rate=LEARNING_RATE, batch=min(controls.batch, BATCH)
     )
-    pair = (controls.n, controls.d) == (2, 1)
+    pair = _is_pair(controls)
     density = np.geomspace(1, 1 - HIGHEST_SPARSITY, GRID if pair else COLUMNS)
     ratios = np.geomspace(1 / MOST_RATIO, MOST_RATIO, GRID) if pair else [None]
     points = []
@@ -71,6 +73,7 @@ def spec_of(sweep: Sweep) -> TrainSpec:
     """The ensemble of a sweep, with as many restarts as its size allows."""
     first = sweep.controls[0]
     weights = len(sweep.controls) * first.n * first.d
+    most = PAIR_RESTARTS if _is_pair(first) else RESTARTS
     return TrainSpec(
         model=first.model(),
         features=stacked_features(sweep.controls),
@@ -79,7 +82,7 @@ def spec_of(sweep: Sweep) -> TrainSpec:
         exponent=first.exponent,
         learning_rate=first.learning_rate,
         weight_decay=first.weight_decay,
-        seeds=int(np.clip(MOST_WEIGHTS // weights, 1, RESTARTS)),
+        seeds=int(np.clip(MOST_WEIGHTS // weights, 1, most)),
         steps=STEPS,
         batch=first.batch,
         history=1,
@@ -186,12 +189,14 @@ class MapMaking:
         self._count += 1
         seeds = len(spec.seeds)
         runs = "one training" if seeds == 1 else f"the best of {seeds} restarts"
+        whose = "its" if seeds == 1 else "each restart's"
         early = (
             " Its time was over before the last step." if report.step < STEPS else ""
         )
         source = (
             f"Trained here: {runs} of {report.step:,} steps at each point, "
-            f"learning rate {LEARNING_RATE:g}, batch {spec.batch}.{early}"
+            f"learning rate {LEARNING_RATE:g}, batch {spec.batch}; {whose} initial "
+            f"weights are the same at every point.{early}"
         )
         return Map(
             id=f"made-{self._count}",
@@ -202,6 +207,11 @@ class MapMaking:
             b=kept["b"],
             loss=loss,
         )
+
+
+def _is_pair(controls: Controls) -> bool:
+    """Whether its phase diagram is known: two features in one dimension."""
+    return (controls.n, controls.d) == (2, 1)
 
 
 def _brief(value: float) -> float:

@@ -11,6 +11,9 @@ from toymodels.config import SettingsError
 from toymodels.explorer.controls import Controls
 from toymodels.explorer.trainer import MOST_CHANGES, LiveTrainer, Segment, Start
 
+# Columns, as ruff has them.
+LINE = 88
+
 _HEAD = '''"""{title}"""
 
 import numpy as np
@@ -33,7 +36,7 @@ _STATE = """from toymodels.training.state import advance, init, inputs_of, plan_
 
 _SPEC = '''
 
-def spec(*, {live}):
+{head}
     """The run's settings; these may differ from one part of it to the next."""
 {features}
     return tm.TrainSpec(
@@ -131,7 +134,7 @@ def script_of(segments: list[Segment], start: Start | None = None) -> str:
     if start is not None:
         text = text.replace(*_MORE_IMPORTS) + _start(start)
     text += _SPEC.format(
-        live=", ".join(_live(planted)),
+        head=_head(_live(planted)),
         n=first.n,
         d=first.d,
         activation=first.activation,
@@ -171,6 +174,17 @@ def _live(planted: bool) -> list[str]:
     """
     names = [name for name in Controls.live if not name.startswith("backdoor")]
     return [*names, "backdoor", "backdoor_rate"] if planted else names
+
+
+def _head(names: list[str]) -> str:
+    """The first line of the function that makes the settings, or its first lines."""
+    names = ["*", *names]
+    inner = ", ".join(names)
+    if len(f"def spec({inner}):") <= LINE:
+        return f"def spec({inner}):"
+    if len(f"    {inner}") <= LINE:
+        return f"def spec(\n    {inner}\n):"
+    return "def spec(\n" + "".join(f"    {name},\n" for name in names) + "):"
 
 
 def _settings(controls: Controls, planted: bool) -> str:

@@ -1,5 +1,6 @@
 // Room: plant a point, choose how often it comes, and see where it goes.
 
+import { onScheme } from "./colours.js";
 import { answered } from "./live.js";
 import { plantedStory, plantedWords } from "./planted.js";
 import { beginQuiz } from "./quiz.js";
@@ -196,6 +197,7 @@ class PlantPanel {
 class SmallPicture {
   constructor(place) {
     this.place = place;
+    onScheme(() => { if (this.visible && this.frame) this.draw(); });
     new IntersectionObserver((entries) => {
       this.visible = entries[entries.length - 1].isIntersecting;
       if (this.visible && this.frame) this.draw();

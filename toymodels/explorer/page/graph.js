@@ -9,6 +9,8 @@ import { add, pool, set, tell } from "./svg.js";
 
 const WIDTH = 640;
 const SPACE = 106;
+// As in style.css.
+const RING_TEXT = 13;
 const LEAST_HEIGHT = 430;
 const EDGE = 0.3;
 const MOST_EDGES = 600;
@@ -17,8 +19,8 @@ const PLANTED = "planted";
 const MOST_PLANTED_EDGES = 12;
 
 /** Radius of a ring that has room for so many features. */
-function ringRadius(members) {
-  return members === 1 ? 0 : Math.min(Math.max(34, members * 6.4), 240);
+function ringRadius(members, larger) {
+  return members === 1 ? 0 : Math.min(Math.max(34, members * 6.4) * larger, 240);
 }
 
 /** Between the columns of two features. */
@@ -43,33 +45,36 @@ function aroundRing(frame, members) {
 }
 
 /** Rings in rows, largest first, each in a box with room for its name. */
-function arranged(frame) {
+function arranged(frame, text) {
+  // Where words are larger, on a phone, so is all that has to hold them.
+  const larger = Math.max(1, text / RING_TEXT);
+  const most = 12 * larger;
   const rings = [...frame.shapes].sort((a, b) => b.members.length - a.members.length);
   const places = new Map();
   const titles = [];
   let [x, y, high] = [0, 0, 0];
   for (const ring of rings) {
-    const radius = ringRadius(ring.members.length);
-    const side = Math.max(SPACE, 2 * radius + 58);
+    const radius = ringRadius(ring.members.length, larger);
+    const side = Math.max(SPACE * larger, 2 * radius + 58 * larger);
     if (x + side > WIDTH && x > 0) [x, y, high] = [0, y + high, 0];
-    const [cx, cy] = [x + side / 2, y + radius + 24];
+    const [cx, cy] = [x + side / 2, y + radius + 24 * larger];
     // In a large ring dots are as small as their distance asks for.
-    const dot = ring.members.length === 1 ? 12 : Math.min(12, (Math.PI * radius) / ring.members.length - 0.5);
+    const dot = ring.members.length === 1 ? most : Math.min(most, (Math.PI * radius) / ring.members.length - 0.5);
     aroundRing(frame, ring.members).forEach((i, k) => {
       const angle = -Math.PI / 2 + (2 * Math.PI * k) / ring.members.length;
       places.set(i, [cx + radius * Math.cos(angle), cy + radius * Math.sin(angle), dot]);
     });
-    titles.push({ x: cx, y: cy + radius + 32, text: ring.name === "unmatched" ? "no named shape" : ring.name });
+    titles.push({ x: cx, y: cy + radius + 32 * larger, text: ring.name === "unmatched" ? "no named shape" : ring.name });
     x += side;
-    high = Math.max(high, 2 * radius + 72);
+    high = Math.max(high, 2 * radius + 72 * larger);
   }
   y += high;
   const waiting = frame.represented.flatMap((stored, i) => (stored && places.has(i) ? [] : [i]));
-  const inRow = 16;
+  const inRow = Math.floor(16 / larger);
   if (waiting.length) {
-    titles.push({ x: 12, y: y + 18, text: `not stored: ${waiting.length}`, start: true });
-    waiting.forEach((i, k) => places.set(i, [24 + (k % inRow) * ((WIDTH - 48) / (inRow - 1)), y + 46 + Math.floor(k / inRow) * 40, 10]));
-    y += 46 + Math.ceil(waiting.length / inRow) * 40;
+    titles.push({ x: 12, y: y + 18 * larger, text: `not stored: ${waiting.length}`, start: true });
+    waiting.forEach((i, k) => places.set(i, [24 + (k % inRow) * ((WIDTH - 48) / (inRow - 1)), y + (46 + Math.floor(k / inRow) * 40) * larger, 10 * larger]));
+    y += (46 + Math.ceil(waiting.length / inRow) * 40) * larger;
   }
   if (frame.planted) {
     places.set(PLANTED, [WIDTH / 2, y + 40, 12]);
@@ -78,7 +83,7 @@ function arranged(frame) {
   const spare = Math.max(LEAST_HEIGHT - y, 0) / 2;
   for (const place of places.values()) place[1] += spare;
   for (const title of titles) title.y += spare;
-  return { places, titles, height: Math.max(y, LEAST_HEIGHT) };
+  return { places, titles, larger, height: Math.max(y, LEAST_HEIGHT) };
 }
 
 export class GraphView {
@@ -95,7 +100,7 @@ export class GraphView {
 
   draw(frame) {
     const n = frame.norms.length;
-    const { places, titles, height } = arranged(frame);
+    const { places, titles, larger, height } = arranged(frame, this.leastText ?? 0);
     set(this.svg, { viewBox: `0 0 ${WIDTH} ${height}` });
     const joined = [...this.joined(frame), ...this.joinedToPlanted(frame)];
     const thin = joined.length > MOST_EDGES / 4;
@@ -114,8 +119,8 @@ export class GraphView {
       set(dots[i], { cx: x, cy: y, r, fill: featureColour(i, n), opacity: stored ? 1 : 0.4 });
       // Outside of the dot there is no room, inside either colour can be read.
       const share = n > 1 ? i / (n - 1) : 0;
-      set(names[i], { x, y: y + 4, class: stored && (isDark() || share > 0.62) ? "on-light" : stored ? "on-dark" : "plain" });
-      tell(names[i], r > 9 ? i + 1 : "");
+      set(names[i], { x, y: y + 4 * larger, class: stored && (isDark() || share > 0.62) ? "on-light" : stored ? "on-dark" : "plain" });
+      tell(names[i], r > 9 * larger ? i + 1 : "");
     }
     const [px, py] = places.get(PLANTED) ?? [0, 0];
     this.placed.draw({ planted: frame.planted }, () => [px, py], [px, py]);

@@ -1,5 +1,6 @@
 // The map: models over their settings, from the store or made here, to go on from.
 
+import { onScheme } from "./colours.js";
 import { answered } from "./live.js";
 import { MapPicture } from "./mapview.js";
 import { capital, shapeDetail, shapeTitle } from "./story.js";
@@ -27,6 +28,7 @@ class MapRoom {
     inMap("give-up").addEventListener("click", () => this.ask(() => this.run.command("give-up-map")));
     inMap("load").addEventListener("click", () => this.take(this.picture.active));
     inMap("details").addEventListener("toggle", () => this.fillTable());
+    onScheme(() => { if (this.view && !inMap("stage").hidden) this.drawPoint(this.map.points[this.picture.active]); });
     // Reading the store takes a moment, which only those pay who come here.
     new IntersectionObserver((seen) => {
       this.near = seen.some((one) => one.isIntersecting);
@@ -133,7 +135,7 @@ class MapRoom {
       ? "The colour says what became of feature 2, whose importance changes from row to row."
       : "One column for each model, one row for each of its features.";
     const edge = this.map.boundary ? " Dashed: where the closed form changes from one solution to another." : "";
-    inMap("text").textContent = `${what} Stored features have ‖W‖² of at least a half; those in superposition share directions with others (Elhage et al. 2022).${edge} What this does not show: other restarts, which may end in other shapes.`;
+    inMap("text").textContent = `${what} Stored features have ‖W‖² of at least a half; those in superposition share directions with others (Elhage et al. 2022).${edge} What this does not show: other restarts, which may end in other shapes. Restarts of a training share their initial weights over all points, so where they fail they fail together.`;
   }
 
   /** Whether the run is of the models of the map. */

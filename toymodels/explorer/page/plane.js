@@ -7,6 +7,9 @@ import { add, pointsOf, pool, set, tell } from "./svg.js";
 const HALF = 300;
 const TRAIL = 60;
 const LABELLED = 0.12;
+// Where the circle's 1 may be, and how far from every arm it wants to be.
+const ONE_ANGLES = Array.from({ length: 16 }, (_, k) => ((k + 0.5) * Math.PI) / 8);
+const ONE_ROOM = 0.15;
 
 /** Corners of every named shape, in order of angle. */
 function outlines(frame) {
@@ -29,13 +32,14 @@ export class PlaneView {
     this.circle = add(this.grid, "circle", { cx: 0, cy: 0, class: "ideal" });
     add(this.grid, "line", { x1: -HALF, x2: HALF, y1: 0, y2: 0 });
     add(this.grid, "line", { y1: -HALF, y2: HALF, x1: 0, x2: 0 });
-    this.one = add(this.grid, "text", { y: -6, class: "tick" }, "1");
     this.fills = add(this.svg, "g", { class: "outline" });
     this.trails = add(this.svg, "g", { class: "trail" });
     this.arms = add(this.svg, "g", { class: "arm" });
     this.dots = add(this.svg, "g", { class: "dot" });
     this.names = add(this.svg, "g", { class: "name" });
     this.placed = new Marks(this.svg);
+    this.one = add(this.svg, "text", { class: "tick middle haloed" }, "1");
+    this.oneAt = ONE_ANGLES[0];
     this.past = [];
     this.help = "Each arrow is a column of W: where the model puts that feature. The circle has radius 1.";
   }
@@ -45,7 +49,6 @@ export class PlaneView {
     const scale = HALF / extentOf(frame);
     const at = (i) => [frame.W[0][i] * scale, -frame.W[1][i] * scale];
     set(this.circle, { r: scale });
-    set(this.one, { x: scale + 5 });
     const corners = outlines(frame);
     [...pool(this.fills, "polygon", corners.length)].forEach((node, k) => set(node, { points: pointsOf(corners[k].map(at)) }));
     this.remember(frame, moving);
@@ -70,6 +73,18 @@ export class PlaneView {
       tell(names[i], stored || (n <= 12 && frame.norms[i] > LABELLED) ? i + 1 : "");
     }
     this.placed.draw(frame, ([x, y]) => [x * scale, -y * scale]);
+    this.placeOne(frame, scale);
+  }
+
+  /** The circle's 1 stays where it is until an arm comes near. */
+  placeOne(frame, scale) {
+    const arms = frame.W[0].map((x, i) => [x, frame.W[1][i]]);
+    for (const h of [frame.planted?.h, frame.seen]) if (h) arms.push(h);
+    const angles = arms.filter((h) => Math.hypot(...h) > LABELLED).map(([x, y]) => Math.atan2(y, x));
+    const room = (angle) => Math.min(Math.PI, ...angles.map((other) => Math.abs(Math.atan2(Math.sin(angle - other), Math.cos(angle - other)))));
+    if (room(this.oneAt) < ONE_ROOM) this.oneAt = ONE_ANGLES.reduce((best, angle) => (room(angle) > room(best) + 0.01 ? angle : best), this.oneAt);
+    const out = scale + 13;
+    set(this.one, { x: out * Math.cos(this.oneAt), y: 5 - out * Math.sin(this.oneAt) });
   }
 
   remember(frame, moving) {

@@ -6,6 +6,7 @@ import { add, brief, pool, set, tell } from "./svg.js";
 const [APART, RETURNED] = [30, 0.3];
 // Of a picture that is 600 wide, with its middle at 0.
 const NEAR_EDGE = 190;
+const LETTER = 11;
 const DIAMOND = "0,-9 9,0 0,9 -9,0";
 
 /** A feature's number, as everywhere on the page. */
@@ -15,6 +16,33 @@ export function featureList(features) {
 
 export function lengthOf(h) {
   return Math.hypot(...h.map((v) => v ?? 0));
+}
+
+/** Where the name of a mark may be, the best first: `side` is where it goes from x. */
+function spotsFor(place, from) {
+  const [x, y] = [place[0] - from[0], place[1] - from[1]];
+  // Beside its end on the outer side; near the edge above or below it, inwards.
+  const edge = Math.abs(x) > NEAR_EDGE;
+  const side = (x < 0 ? -1 : 1) * (edge ? -1 : 1);
+  const away = edge ? 20 : 8;
+  const [first, other] = [-away, away + 9].sort((a, b) => (y < 0 ? a - b : b - a));
+  return [
+    { x: place[0] + (edge ? -side * 9 : side * 14), y: place[1] + first, side },
+    { x: place[0] - side * 14, y: place[1] + other, side: -side },
+    { x: place[0], y: place[1] + (y < 0 ? 30 : -18), side: 0 },
+    { x: place[0] - side * 14, y: place[1] + first, side: -side },
+  ];
+}
+
+/** About what a name takes, in the largest letters that it may have. */
+function boxOf({ x, y, side }, name) {
+  const wide = name.length * LETTER;
+  const left = x - (wide * (1 - side)) / 2;
+  return { left, right: left + wide, top: y - 1.6 * LETTER, bottom: y + 0.4 * LETTER };
+}
+
+function overlap(a, b) {
+  return a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
 }
 
 /**
@@ -42,13 +70,12 @@ export class Marks {
       set(node, { x1: from[0], y1: from[1], x2: places[k][0], y2: places[k][1], class: marks[k].kind }));
     this.body(this.rings, "circle", marks, places, "seen", { r: 9 });
     this.body(this.diamonds, "polygon", marks, places, "planted", { points: DIAMOND });
+    let taken = null;
     [...pool(this.names, "text", marks.length)].forEach((node, k) => {
-      const [x, y] = [places[k][0] - from[0], places[k][1] - from[1]];
-      // Beside its end on the outer side; near the edge above or below it, inwards.
-      const edge = Math.abs(x) > NEAR_EDGE;
-      const side = (x < 0 ? -1 : 1) * (edge ? -1 : 1);
-      const away = edge ? 20 : 8;
-      set(node, { x: places[k][0] + (edge ? -side * 9 : side * 14), y: places[k][1] + (y < 0 ? -away : away + 9), class: `${marks[k].kind} ${side < 0 ? "end" : "start"}` });
+      const spots = spotsFor(places[k], from);
+      const { x, y, side } = spots.find((spot) => !taken || !overlap(boxOf(spot, marks[k].name), taken)) ?? spots[0];
+      taken ??= boxOf({ x, y, side }, marks[k].name);
+      set(node, { x, y, class: `${marks[k].kind} ${{ "-1": "end", 0: "middle", 1: "start" }[side]}` });
       tell(node, marks[k].name);
     });
   }

@@ -1,11 +1,12 @@
 // The quiz: activations come one by one; a person guesses, then the detectors speak.
 
+import { onScheme } from "./colours.js";
 import { answered, asked } from "./live.js";
 import { featureList } from "./planted.js";
 import { StripView } from "./quiz_strip.js";
 import { QuizResults } from "./quiz_results.js";
 import { capital } from "./story.js";
-import { brief } from "./svg.js";
+import { brief, tell } from "./svg.js";
 import { fittingView } from "./views.js";
 
 const GUESSES = ["normal", "unusual", "backdoor"];
@@ -25,6 +26,7 @@ class QuizFlow {
       button.addEventListener("click", () => this.guess(button.dataset.guess));
     }
     document.addEventListener("keydown", (event) => this.key(event));
+    onScheme(() => { if (this.state) this.redraw?.(); });
   }
 
   key(event) {
@@ -137,10 +139,18 @@ class QuizFlow {
     const same = about && this.state.origin.generation === this.frame.generation;
     const elsewhere = same ? `; the run is at ${brief(this.frame.step)}` : ", of an earlier training";
     const button = quizPart("begin");
-    button.disabled = false;
+    const hindrance = this.hindrance();
+    button.disabled = Boolean(hindrance);
     button.textContent = about ? "New quiz from the present weights" : "Begin the quiz";
     button.classList.toggle("primary", !about);
+    tell(quizPart("hindrance"), hindrance);
     quizPart("number").textContent = about ? `weights of step ${brief(about.step)}${same && this.frame.step === about.step ? "" : elsewhere}` : "";
+  }
+
+  /** Why there can be no quiz about the point that is planted; empty where there can. */
+  hindrance() {
+    return this.frame.planted?.features.length === 1
+      ? "A quiz asks about parts of the point too: give it a second feature." : "";
   }
 
   showQuestion() {

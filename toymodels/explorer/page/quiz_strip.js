@@ -1,6 +1,6 @@
 // An activation of many dimensions: a bar for each hidden unit, before what is normal.
 
-import { add, brief, pool, set, ticks } from "./svg.js";
+import { add, brief, pool, set, tell, ticks } from "./svg.js";
 
 const UNITS = { width: 560, height: 300, left: 40, right: 10, top: 14, bottom: 30 };
 
@@ -34,11 +34,12 @@ export class StripView {
     const bars = pool(this.bars, "rect", d);
     const bands = pool(this.bands, "rect", d);
     const names = pool(this.names, "text", d, { class: "tick middle" });
+    const every = Math.ceil((1.5 * (this.leastText ?? 0)) / room) || 1;
     seen.forEach((value, k) => {
       set(bands[k], { x: x(k) - room * 0.42, width: room * 0.84, y: y(band[1][k]), height: Math.max(y(band[0][k]) - y(band[1][k]), 0.5) });
       set(bars[k], { x: x(k) - wide / 2, width: wide, y: Math.min(y(value), y(0)), height: Math.max(Math.abs(y(value) - y(0)), 1) });
       set(names[k], { x: x(k), y: UNITS.height - 10 });
-      names[k].textContent = k + 1;
+      tell(names[k], k % every ? "" : k + 1);
     });
     const marks = planted ? planted.h : [];
     [...pool(this.diamonds, "polygon", marks.length, { class: "planted", points: "0,-6 6,0 0,6 -6,0" })].forEach((node, k) =>

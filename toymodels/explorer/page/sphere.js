@@ -9,6 +9,7 @@ const RADIUS = 300;
 const TURN = Math.PI / 18;
 const RINGS = 5;
 const JOINED = 0.3;
+const OPPOSITE = -0.98;
 
 function ringPoints(kind, turn) {
   return Array.from({ length: 73 }, (_, k) => {
@@ -37,10 +38,14 @@ export class SphereView {
     this.dots = add(this.svg, "g", { class: "dot" });
     this.names = add(this.svg, "g", { class: "name" });
     this.placed = new Marks(this.svg);
-    this.help = "Drag to turn, or use the arrow keys; Home turns it back. Faint is behind. Lines join features that disturb each other.";
+    this.joins = false;
     this.redraw = redraw;
     this.home();
     this.listen();
+  }
+
+  get help() {
+    return `Drag to turn, or use the arrow keys; Home turns it back. Faint is behind.${this.joins ? " Thin lines join features that disturb each other." : ""}`;
   }
 
   home() {
@@ -118,8 +123,16 @@ export class SphereView {
     for (const shape of frame.shapes) {
       shape.members.forEach((i, k) => shape.members.slice(k + 1).forEach((j) => {
         const dot = [0, 1, 2].reduce((sum, a) => sum + frame.W[a][i] * frame.W[a][j], 0);
-        if (Math.abs(dot) > JOINED * frame.norms[i] * frame.norms[j]) joined.push([i, j]);
+        const cosine = dot / (frame.norms[i] * frame.norms[j] || 1);
+        // Between opposite ones it would lie below their arms.
+        if (Math.abs(cosine) > JOINED && cosine > OPPOSITE) joined.push([i, j]);
       }));
+    }
+    const joins = joined.length > 0;
+    if (joins !== this.joins) {
+      this.joins = joins;
+      // Its words were read before it was drawn.
+      requestAnimationFrame(() => this.redraw());
     }
     const chords = pool(this.chords, "line", joined.length);
     joined.forEach(([i, j], k) => set(chords[k], {
