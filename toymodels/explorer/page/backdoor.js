@@ -97,8 +97,11 @@ class PlantPanel {
   rateSoon(rate) {
     this.edit({ backdoor_rate: rate });
     this.showRate();
-    clearTimeout(this.waiting);
-    this.waiting = setTimeout(() => { this.waiting = null; this.send({ backdoor_rate: rate }); }, RATE_DELAY_MS);
+    // Also while it is dragged, with the share that is the newest by then.
+    this.waiting ??= setTimeout(() => {
+      this.waiting = null;
+      this.send({ backdoor_rate: this.settings.backdoor_rate });
+    }, RATE_DELAY_MS);
   }
 
   nudge(event) {
