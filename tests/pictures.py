@@ -3,14 +3,14 @@
     make pictures
 
 Every state is reached by clicks and given numbers of steps, so that a picture changes
-only where the page does. The map is the phase diagram of the store, if it holds one
+only where the page does; the quiz alone draws other samples each time. The map is the phase diagram of the store, if it holds one
 (`toymodels reproduce TMS-6`); else a smaller one is trained.
 """
 
 import contextlib
 from pathlib import Path
 
-from explorer_pages import BROWSER, Visit, example, step_of, wait_until
+from explorer_pages import BROWSER, Visit, example, pause, status, step_of, wait_until
 from playwright.sync_api import sync_playwright
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -79,8 +79,8 @@ def the_backdoor(visit):
     page.wait_for_selector("#plant-chips :checked >> nth=4")
     page.get_by_role("button", name="5 %", exact=True).click()
     wait_until(page, lambda: page.input_value("#setting-backdoor_rate") == "0.05")
-    if page.get_attribute("#status", "data-status") == "playing":
-        page.click("#play")
+    wait_until(page, lambda: status(page) == "playing")
+    pause(page)
     page.click("#restart")
     wait_until(page, lambda: step_of(page) == 0)
     trained(page, 4000)

@@ -9,6 +9,7 @@ from explorer_pages import (
     figure_files,
     pause,
     session_of,
+    status,
     step_of,
     visiting,
     wait_until,
@@ -50,6 +51,7 @@ def test_a_raised_share_gives_the_point_a_corner(visit, served):
     page = visit.page()
     example(page, "A corner is taken")
     page.wait_for_selector("#plant-chips :checked >> nth=4")
+    wait_until(page, lambda: status(page) == "playing")
     pause(page)
     # At a fixed step: which feature makes room depends on when the share is raised.
     page.click("#restart")
