@@ -3,8 +3,9 @@
     make pictures
 
 Every state is reached by clicks and given numbers of steps, so that a picture changes
-only where the page does; the quiz alone draws other samples each time. The map is the phase diagram of the store, if it holds one
-(`toymodels reproduce TMS-6`); else a smaller one is trained.
+only where the page does; the quiz alone draws other samples each time. The map is the
+phase diagram of the store, if it holds one (`toymodels reproduce TMS-6`); else a
+smaller one is trained.
 """
 
 import contextlib
